@@ -1,0 +1,1 @@
+"""Erasure coding: geometry of stripes and blocks, encode, reconstruct, block checksums."""

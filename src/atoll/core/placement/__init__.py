@@ -1,0 +1,1 @@
+"""Placement: keys → slots → sets → drives, as pure functions of the cluster map."""

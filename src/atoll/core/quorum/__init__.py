@@ -1,0 +1,1 @@
+"""Quorums: ballots, sizes, messages of the register protocol, vote folding."""

@@ -1,0 +1,1 @@
+"""Drives: one contract, several implementations behind it."""

@@ -1,0 +1,1 @@
+"""Registers: one linearizable value per key, on the drives of its set."""

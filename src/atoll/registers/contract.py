@@ -1,0 +1,117 @@
+"""What a register store offers to the layers above: read, write, scan, seal. Linearizable per key.
+
+A `Cell` names a register: `key` orders it among its neighbours and is what a scan walks, `place` decides which set
+holds it. Cells that must live together (an object and its uploads) share a place.
+
+Keys begin with a namespace letter and an owner: `b/<8 bytes incarnation>…`; the first `SEAL_PREFIX_BYTES`
+bytes are what a seal covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from atoll.base.ids import Ballot, DataId
+from atoll.core.quorum.messages import Detail, Row, Value
+
+SEAL_PREFIX_BYTES: Final = 10
+
+
+class Cell(msgspec.Struct, frozen=True, array_like=True):
+    """The name of a register."""
+
+    place: bytes
+    key: bytes
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """What a write puts into a register. `live=False` removes it."""
+
+    live: bool
+    summary: bytes = b""
+    head: bytes = b""
+    inline: bytes = b""
+    data_ids: tuple[DataId, ...] = ()
+
+
+#: Decides a write from the present value (None: no live value). Pure, may be called several times for one
+#: write; returns None to leave the register as it is; raises Rejected to refuse.
+Decide = Callable[[Value | None], Change | None]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a write did. `value` is the value it left (None: not live), `previous` the one it met."""
+
+    ballot: Ballot
+    changed: bool
+    value: Value | None
+    previous: Value | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A chosen live value."""
+
+    ballot: Ballot
+    value: Value
+
+
+class RowPage(msgspec.Struct, frozen=True):
+    """Chosen live rows in key order; `next_start` continues the scan, None at the end of the range.
+
+    May hold fewer rows than asked, even none, with a `next_start`: dead keys cost work too.
+    """
+
+    rows: list[Row]
+    next_start: bytes | None
+
+
+class ScanRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys a scan walks: [start, end), grouped by `delimiter` behind byte `group_from` if one is given.
+
+    Of a group only the first live row is shown.
+    """
+
+    start: bytes
+    end: bytes
+    limit: int
+    detail: Detail = Detail.SUMMARY
+    delimiter: bytes = b""
+    group_from: int = 0
+
+
+class RegisterStore(Protocol):
+    """Linearizable registers.
+
+    Errors    Rejected from `decide`; Contended, QuorumLost, OutcomeUnknown; RecordCorrupt when all copies are bad.
+    Deadline  callers bound calls with `asyncio.timeout`; a cancelled write may or may not be applied.
+    """
+
+    async def read(self, cell: Cell, *, detail: Detail = Detail.WHOLE) -> Found | None:
+        """Return the chosen live value. With Detail.HEAD `value.inline` is empty."""
+        ...
+
+    async def write(self, cell: Cell, decide: Decide, *, seal_epoch: int = 0) -> Outcome:
+        """Apply one read-modify-write; durable on a write quorum when it returns. Applied at most once.
+
+        Raises BucketNotFound when the owner is sealed at or above `seal_epoch`.
+        """
+        ...
+
+    async def scan(self, asked: ScanRange) -> RowPage:
+        """Return chosen live rows. A row acknowledged before the call began and not removed is in it."""
+        ...
+
+    async def seal(self, prefix: bytes, epoch: int) -> None:
+        """Refuse keys under `prefix` that would become live with a seal epoch ≤ `epoch`, on every set."""
+        ...
+
+    def pin(self, data_id: DataId) -> None:
+        """Keep the shards of a data id while a reader of this process needs them. Counted."""
+        ...
+
+    def unpin(self, data_id: DataId) -> None:
+        """Undo one `pin`."""
+        ...

@@ -1,0 +1,1 @@
+"""S3 over HTTP: parse, authorise, call the object layer, render."""

@@ -1,0 +1,1 @@
+"""One file per S3 action; each has one coroutine `handle(call)`."""
