@@ -1,1 +1,4 @@
-"""Ground: errors, names, ids, units, clock, entropy, streams and limits. Imports nothing of Atoll."""
+"""Ground: errors, names, ids, units, clock, entropy, streams and limits.
+
+Imports nothing of Atoll.
+"""

@@ -3,7 +3,8 @@
 Rejected     the caller is wrong; answered, never retried.
 Unavailable  may work later; the caller may retry.
 Damaged      stored bytes or records are wrong; never retried blindly, always queued for heal.
-DriveFault   one drive misbehaves; folded into QuorumLost (or success) below `objects`, never reaches a client.
+DriveFault   one drive misbehaves; folded into QuorumLost (or success) below `objects`, never
+             reaches a client.
 
 Every class below a family carries structured fields; `str(error)` renders them as
 "what: which, expected, found". Front ends map leaf classes to their own codes in one total table.
@@ -79,7 +80,7 @@ class ConditionalConflict(Conflict):
 
 
 class NotModified(Conflict):
-    """A conditional read found the version the caller has. Fields `etag`, `modified_ns`, `version_id`."""
+    """The version is the one the caller has. Fields `etag`, `modified_ns`, `version_id`."""
 
 
 class MethodNotAllowed(Conflict):
@@ -264,7 +265,7 @@ class DriveReadOnly(DriveFault):
 
 
 class DriveStale(DriveFault):
-    """The drive belongs to another cluster, is a clone, or was rewound. Fields `expected`, `found`."""
+    """The drive is of another cluster, a clone, or rewound. Fields `expected`, `found`."""
 
 
 class DriveBlank(DriveFault):

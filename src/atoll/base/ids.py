@@ -1,4 +1,4 @@
-"""Identities: opaque values with one constructor each, so that a ballot is never taken for a data id.
+"""Identities: opaque values, one constructor each; a ballot is never taken for a data id.
 
 Clocks are hybrid logical: milliseconds since 1970 in the upper 44 bits, a counter in the lower 20.
 Ballots, data ids and write ids are fixed 16-byte strings whose byte order is their order, so they

@@ -1,4 +1,4 @@
-"""Names that come from outside, validated once: whoever holds a BucketName or ObjectKey may trust it.
+"""Names that come from outside, validated once: who holds a BucketName or ObjectKey may trust it.
 
 Source    AWS "Bucket naming rules", "Naming Amazon S3 objects".
 Invariant an ObjectKey is 1…1,024 bytes of UTF-8 without NUL; it is opaque (never a path).

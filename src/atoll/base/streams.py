@@ -1,8 +1,8 @@
 """Bodies: byte streams that arrive from a client, with the digests the client promised.
 
-A Body is read once, in order. Chunks are at most `CHUNK_BYTES_MAX`; the reader decides how to cut them
-into stripes. What the client promised may arrive behind the bytes (a trailer), so `promised` is
-asked after the last chunk.
+A Body is read once, in order. Chunks are at most `CHUNK_BYTES_MAX`; the reader decides how to cut
+them into stripes. What the client promised may arrive behind the bytes (a trailer), so `promised`
+is asked after the last chunk.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class Body(Protocol):
     algorithms: tuple[str, ...]
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over the content. Raises Invalid or Denied when framing or signatures are wrong."""
+        """Iterate over the content.
+
+        Raises Invalid or Denied when framing or signatures are wrong.
+        """
         ...
 
     def promised(self) -> PromisedDigests:

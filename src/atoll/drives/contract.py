@@ -1,13 +1,14 @@
 """The Drive contract: what every drive answers, in this process, another process or another node.
 
 Replies are awaitables, not coroutines: a call starts its work at once, so a caller can start n of
-them and fold the answers as they come. A drive that holds the answer in memory may return a future that is
-done. Every verb may be called twice with the same arguments and has the same effect once
-(idempotent); a caller that lost an answer simply asks again. Calls on one key are applied in
-the order they were made; calls on different keys have no order.
+them and fold the answers as they come. A drive that holds the answer in memory may return a future
+that is done. Every verb may be called twice with the same arguments and has the same effect once
+(idempotent); a caller that lost an answer simply asks again. Calls on one key are applied in the
+order they were made; calls on different keys have no order.
 
 Errors    a drive raises only DriveFault; a refusal is an answer (`Refused`), not an error.
-Durable   `accept`, `seal`, `drop`, `put_shards` and `ShardSink.commit` answer when the bytes are on stable storage.
+Durable   `accept`, `seal`, `drop`, `put_shards` and `ShardSink.commit` answer when the bytes are on
+          stable storage.
 Tasks     may be called from the event loop's thread only.
 """
 
@@ -30,6 +31,7 @@ from atoll.core.quorum.messages import (
     Promise,
     Read,
     Refused,
+    Restore,
     Scan,
     Seal,
     Shown,
@@ -64,7 +66,10 @@ class DriveStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardAddress(msgspec.Struct, frozen=True, array_like=True):
-    """Where one shard belongs: its set, its owner key, its data id and its index in the stripe (0-based)."""
+    """Where one shard belongs.
+
+    Its set, its owner key, its data id and its index in the stripe (0-based).
+    """
 
     set_index: int
     key: bytes
@@ -75,8 +80,9 @@ class ShardAddress(msgspec.Struct, frozen=True, array_like=True):
 class ShardShape(msgspec.Struct, frozen=True, array_like=True):
     """Geometry of the data a shard belongs to; stored in every shard header.
 
-    data_bytes of content are cut into stripes of `stripe_bytes`; each stripe gives one block to each of
-    data + parity shards. All blocks are ceil(stripe_bytes / data) long but those of the last stripe.
+    data_bytes of content are cut into stripes of `stripe_bytes`; each stripe gives one block to
+    each of data + parity shards. All blocks are ceil(stripe_bytes / data) long but those of the
+    last stripe.
     """
 
     data: int
@@ -103,14 +109,23 @@ class PackedShard(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ShardSink(Protocol):
-    """One shard file being written. Exactly one of `commit` or `abort` ends it; both may be called twice."""
+    """One shard file being written.
+
+    Exactly one of `commit` or `abort` ends it; both may be called twice.
+    """
 
     def write(self, blocks: Sequence[bytes | memoryview]) -> Awaitable[None]:
-        """Append blocks in stripe order. The buffers belong to the sink until the answer arrives."""
+        """Append blocks in stripe order.
+
+        The buffers belong to the sink until the answer arrives.
+        """
         ...
 
     def commit(self, data_bytes: int) -> Awaitable[None]:
-        """Make the shard and its name durable and visible; `data_bytes` is the content's final size."""
+        """Make the shard and its name durable and visible.
+
+        `data_bytes` is the content's final size.
+        """
         ...
 
     def abort(self) -> Awaitable[None]:
@@ -122,7 +137,10 @@ class RegisterDrive(Protocol):
     """The register verbs: acceptor of one replica of every key in the drive's sets."""
 
     def prepare(self, request: Prepare) -> Awaitable[Promise | Refused]:
-        """Promise a ballot. Volatile but for the floor, which is durable before the promise counts."""
+        """Promise a ballot.
+
+        Volatile but for the floor, which is durable before the promise counts.
+        """
         ...
 
     def accept(self, request: Accept) -> Awaitable[Accepted | Refused]:
@@ -143,6 +161,10 @@ class RegisterDrive(Protocol):
 
     def free(self, request: Free) -> Awaitable[bool]:
         """Remove shards of a data id that a chosen value no longer names; False: kept."""
+        ...
+
+    def restore(self, request: Restore) -> Awaitable[None]:
+        """Take records during a rebuild and vote on their keys from then on; durable when answered."""
         ...
 
     def drop(self, request: Drop) -> Awaitable[bool]:
@@ -175,11 +197,17 @@ class ShardDrive(Protocol):
         ...
 
     def list_shards(self, after: bytes, limit: int) -> Awaitable[tuple[list[ShardInfo], bytes]]:
-        """List shards in a stable order behind cursor `after`; an empty cursor back means the end."""
+        """List shards in a stable order behind cursor `after`.
+
+        An empty cursor back means the end.
+        """
         ...
 
     def delete_shard(self, address: ShardAddress) -> Awaitable[None]:
-        """Remove a shard that the caller has proven to be named by no chosen value. Absent is success."""
+        """Remove a shard that the caller has proven to be named by no chosen value.
+
+        Absent is success.
+        """
         ...
 
 

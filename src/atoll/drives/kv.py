@@ -1,12 +1,14 @@
 """A small ordered key-value contract under the register acceptor.
 
-Two implementations: RocksDB (`rocks.py`) and memory with a crash model (`memory_kv.py`), so that the simulation runs the
-acceptor that production runs.
+Two implementations: RocksDB (`rocks.py`) and memory with a crash model (`memory_kv.py`), so that
+the simulation runs the acceptor that production runs.
 
 Tables    a store has named tables; keys and values are bytes; order is byte order.
-Commit    one commit is atomic and in order: after a crash the store holds a prefix of the commits, at least all synced ones.
-Reads     see every commit made, synced or not; the acceptor decides what to show.
-Errors    DriveIo, DriveFull; RecordCorrupt where the store's own checksums fail. Corrupt is never absent.
+Commit    one commit is atomic and in order: after a crash the store holds a prefix of the commits,
+          at least all synced ones.
+Reads     see a commit as soon as it is durable (sync) or made (no sync), never before: nobody is shown what a crash can take back.
+Errors    DriveIo, DriveFull; RecordCorrupt where the store's own checksums fail. Corrupt is never
+          absent.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ class OrderedKv(Protocol):
         ...
 
     def iterate(self, table: Table, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Walk [start, end) in order, over a consistent view. Checks the store's status at the end."""
+        """Walk [start, end) in order, over a consistent view.
+
+        Checks the store's status at the end.
+        """
         ...
 
     def seekable(self, table: Table, end: bytes) -> Cursor:
@@ -71,7 +76,10 @@ class Cursor(Protocol):
         ...
 
     def item(self) -> tuple[bytes, bytes] | None:
-        """Return the present key and value; None behind the end. Raises DriveIo if the store failed."""
+        """Return the present key and value; None behind the end.
+
+        Raises DriveIo if the store failed.
+        """
         ...
 
     def advance(self) -> None:

@@ -1,7 +1,7 @@
 """Requests and responses as the front ends see them. No S3 word in here.
 
-Header names are lower case; values are latin-1 decoded verbatim, without surrounding white space. A header sent twice appears
-twice in `pairs`; `get` returns the first.
+Header names are lower case; values are latin-1 decoded verbatim, without surrounding white space. A
+header sent twice appears twice in `pairs`; `get` returns the first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Headers:
 
 
 class RawBody(Protocol):
-    """The bytes behind the headers, transfer coding removed, content still as the client framed it."""
+    """The bytes behind the headers: transfer coding removed, content as the client framed it."""
 
     #: From Content-Length; None with chunked transfer coding.
     length_bytes: int | None
@@ -50,7 +50,10 @@ class RawBody(Protocol):
 
 
 class Request:
-    """One request. `path` and `query` are raw, as received, still percent-encoded."""
+    """One request. `path` and `query` are raw, as received, still percent-encoded.
+
+    `peer` is the address of the client without its port, an IPv4 address in IPv4 notation.
+    """
 
     __slots__ = ("body", "headers", "is_tls", "method", "path", "peer", "query", "request_id")
 
@@ -79,12 +82,26 @@ class Request:
 class Response:
     """One response.
 
-    `content` is bytes, or an iterator of chunks whose total is `length_bytes`; for a response to HEAD it is empty
-    and `length_bytes` is what GET would send. `on_sent` is awaited once when the last byte was sent or the
-    client went away. With `length_bytes` None the content is sent with chunked transfer coding.
+    `content` is bytes, or an iterator of chunks whose total is `length_bytes`; for a response to
+    HEAD it is empty and `length_bytes` is what GET would send. `on_sent` is awaited once when the
+    last byte was sent or the client went away. With `length_bytes` None the content is sent with
+    chunked transfer coding.
+
+    The server adds Date, Server, Connection, Content-Length and Transfer-Encoding; `headers` hold
+    none of them. A yielded chunk belongs to the server: its memory may not be used for other bytes
+    as long as the server refers to it. `action` and `principal` label the request in the access
+    log and in metrics; the front end sets them when it knows them.
     """
 
-    __slots__ = ("content", "headers", "length_bytes", "on_sent", "status")
+    __slots__ = (
+        "action",
+        "content",
+        "headers",
+        "length_bytes",
+        "on_sent",
+        "principal",
+        "status",
+    )
 
     def __init__(
         self,
@@ -102,7 +119,14 @@ class Response:
             length_bytes = len(content)
         self.length_bytes = length_bytes
         self.on_sent = on_sent
+        self.action = "-"
+        self.principal = "-"
 
+
+#: Renders an error that the server itself found: status, code, message, request id. Never raises.
+#: Codes: BadRequest EntityTooLarge ExpectationFailed HeadersTooLarge InternalError
+#: MethodNotAllowed NotImplemented RequestTimeout SlowDown UriTooLong VersionNotSupported.
+RenderError = Callable[[int, str, str, str], Response]
 
 #: Answers one request. Never raises: front ends turn their errors into responses.
 Handler = Callable[[Request], Awaitable[Response]]

@@ -1,11 +1,13 @@
 """What the object layer offers to front ends.
 
-Every call is linearizable per key and durable when it returns. Buckets must exist, else BucketNotFound. All calls raise
-Unavailable and Damaged errors besides the Rejected ones named here; DriveFault never leaves this layer.
+Every call is linearizable per key and durable when it returns. Buckets must exist, else
+BucketNotFound. All calls raise Unavailable and Damaged errors besides the Rejected ones named here;
+DriveFault never leaves this layer.
 
-Conditions of writes are evaluated against the current version inside the write's own register round, so they are compare-and-set:
-`if_none_match=("*",)` with a live current version → PreconditionFailed; `if_match` that does not hold → PreconditionFailed, on a
-missing key ObjectNotFound.
+Conditions of writes are evaluated against the current version inside the write's own register
+round, so they are compare-and-set: `if_none_match=("*",)` with a live current version →
+PreconditionFailed; `if_match` that does not hold → PreconditionFailed, on a missing key
+ObjectNotFound.
 """
 
 from __future__ import annotations
@@ -97,7 +99,10 @@ class CompleteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenObject(Protocol):
-    """A version opened for reading. Its bytes stay until it is closed, whatever happens to the key."""
+    """A version opened for reading.
+
+    Its bytes stay until it is closed, whatever happens to the key.
+    """
 
     version: ObjectVersion
     #: The whole content, when it travelled with the record; `stream` works too.
@@ -106,7 +111,8 @@ class OpenObject(Protocol):
     def stream(self, wanted: ByteRange | None = None) -> AsyncIterator[bytes | memoryview]:
         """Iterate over the content, or a range of it, each block verified before it is yielded.
 
-        Raises Bitrot when more shards are damaged than parity can replace; bytes yielded before are right.
+        Raises Bitrot when more shards are damaged than parity can replace; bytes yielded before are
+        right.
         """
         ...
 
@@ -142,7 +148,10 @@ class BucketStore(Protocol):
         ...
 
     async def delete_bucket(self, name: BucketName) -> None:
-        """Remove a bucket without versions, markers. Open uploads are aborted. Raises BucketNotEmpty."""
+        """Remove a bucket without versions and delete markers.
+
+        Open uploads are aborted. Raises BucketNotEmpty.
+        """
         ...
 
     async def list_buckets(self, *, prefix: str, after: str, limit: int) -> BucketPage:
@@ -169,8 +178,9 @@ class ObjectStore(BucketStore, Protocol):
     ) -> OpenObject:
         """Open a version for reading; close it afterwards.
 
-        Raises ObjectNotFound (with `delete_marker` when the current version is one), VersionNotFound,
-        MethodNotAllowed (the version asked for is a delete marker), PreconditionFailed, NotModified.
+        Raises ObjectNotFound (with `delete_marker` when the current version is one),
+        VersionNotFound, MethodNotAllowed (the version asked for is a delete marker),
+        PreconditionFailed, NotModified.
         """
         ...
 
@@ -189,7 +199,11 @@ class ObjectStore(BucketStore, Protocol):
         ...
 
     async def put_tags(
-        self, bucket: BucketName, key: ObjectKey, version_id: VersionId | None, tags: Mapping[str, str]
+        self,
+        bucket: BucketName,
+        key: ObjectKey,
+        version_id: VersionId | None,
+        tags: Mapping[str, str],
     ) -> ObjectVersion:
         """Replace the tags of a version."""
         ...
@@ -215,7 +229,12 @@ class ObjectStore(BucketStore, Protocol):
         ...
 
     async def copy_part(
-        self, bucket: BucketName, key: ObjectKey, upload_id: UploadId, number: int, source: CopySource
+        self,
+        bucket: BucketName,
+        key: ObjectKey,
+        upload_id: UploadId,
+        number: int,
+        source: CopySource,
     ) -> Part:
         """Store one part from a range of an object."""
         ...
@@ -223,7 +242,8 @@ class ObjectStore(BucketStore, Protocol):
     async def complete_upload(self, request: CompleteRequest) -> ObjectVersion:
         """Make the object from its parts, once; a repeated call answers the same.
 
-        Raises InvalidPart, InvalidPartOrder, TooSmall, UploadNotFound, DigestMismatch, PreconditionFailed.
+        Raises InvalidPart, InvalidPartOrder, TooSmall, UploadNotFound, DigestMismatch,
+        PreconditionFailed.
         """
         ...
 

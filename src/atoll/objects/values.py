@@ -40,9 +40,10 @@ class BucketPage(msgspec.Struct, frozen=True):
 
 
 class Checksum(msgspec.Struct, frozen=True, array_like=True):
-    """A digest of an object: algorithm (`CRC32` `CRC32C` `CRC64NVME` `SHA1` `SHA256`), raw bytes, kind.
+    """A digest of an object: its algorithm, raw bytes and kind.
 
-    A composite checksum is the digest of the parts' digests; `parts` of it is the object's part count.
+    `algorithm` is one of `CRC32` `CRC32C` `CRC64NVME` `SHA1` `SHA256`. A composite checksum is the
+    digest of the parts' digests; `parts` of it is the object's part count.
     """
 
     algorithm: str
@@ -53,9 +54,9 @@ class Checksum(msgspec.Struct, frozen=True, array_like=True):
 class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     """What a writer says about an object besides its bytes.
 
-    `headers` holds content-type, cache-control, content-disposition, content-encoding, content-language, expires (lower
-    case names; verbatim values; `content-type` is absent when the writer gave none). `metadata` holds user metadata, lower
-    case names without prefix.
+    `headers` holds content-type, cache-control, content-disposition, content-encoding,
+    content-language, expires (lower case names; verbatim values; `content-type` is absent when the
+    writer gave none). `metadata` holds user metadata, lower case names without prefix.
     """
 
     headers: Mapping[str, str] = {}
@@ -123,8 +124,8 @@ class RangeSpec(msgspec.Struct, frozen=True, array_like=True):
 class DeleteResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a delete did.
 
-    `version_id` is the version removed, or the delete marker made; None where versioning never was on.
-    `is_delete_marker`: a marker was made, or the version removed was one.
+    `version_id` is the version removed, or the delete marker made; None where versioning never was
+    on. `is_delete_marker`: a marker was made, or the version removed was one.
     """
 
     version_id: VersionId | None
@@ -145,8 +146,8 @@ class ListedKey(msgspec.Struct, frozen=True):
 class ObjectPage(msgspec.Struct, frozen=True):
     """A page of keys and common prefixes, each in byte order.
 
-    `next_after` is the last key or common prefix of the page when more follow, else None; a listing with
-    `after=next_after` continues (a common prefix given as `after` is skipped whole).
+    `next_after` is the last key or common prefix of the page when more follow, else None; a listing
+    with `after=next_after` continues (a common prefix given as `after` is skipped whole).
     """
 
     keys: list[ListedKey]

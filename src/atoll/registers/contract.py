@@ -1,15 +1,15 @@
 """What a register store offers to the layers above: read, write, scan, seal. Linearizable per key.
 
-A `Cell` names a register: `key` orders it among its neighbours and is what a scan walks, `place` decides which set
-holds it. Cells that must live together (an object and its uploads) share a place.
+A `Cell` names a register: `key` orders it among its neighbours and is what a scan walks, `place`
+decides which set holds it. Cells that must live together (an object and its uploads) share a place.
 
-Keys begin with a namespace letter and an owner: `b/<8 bytes incarnation>…`; the first `SEAL_PREFIX_BYTES`
-bytes are what a seal covers.
+Keys begin with a namespace letter and an owner: `b/<8 bytes incarnation>…`; the first
+`SEAL_PREFIX_BYTES` bytes are what a seal covers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -28,22 +28,35 @@ class Cell(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
-    """What a write puts into a register. `live=False` removes it."""
+    """What a write puts into a register. `live=False` removes it.
+
+    `released` are the data ids to free once this value is chosen, owned by the cell's key. None:
+    those the value before named in `data_ids` and this one does not. A tuple is the whole truth:
+    ids that drop out of `data_ids` without being in it stay alive (a page or a manifest that this
+    value names still names them), and a drive's report of replaced ids must not be believed for
+    such a key. Ids in `adopts` were kept alive by another register until now (parts of an upload),
+    so they may be old; all other ids that are named for the first time must be fresh.
+    """
 
     live: bool
     summary: bytes = b""
     head: bytes = b""
     inline: bytes = b""
     data_ids: tuple[DataId, ...] = ()
+    released: tuple[DataId, ...] | None = None
+    adopts: tuple[DataId, ...] = ()
 
 
-#: Decides a write from the present value (None: no live value). Pure, may be called several times for one
-#: write; returns None to leave the register as it is; raises Rejected to refuse.
+#: Decides a write from the present value (None: no live value). Pure, may be called several times
+#: for one write; returns None to leave the register as it is; raises Rejected to refuse.
 Decide = Callable[[Value | None], Change | None]
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a write did. `value` is the value it left (None: not live), `previous` the one it met."""
+    """What a write did.
+
+    `value` is the value it left (None: not live), `previous` the one it met.
+    """
 
     ballot: Ballot
     changed: bool
@@ -69,9 +82,10 @@ class RowPage(msgspec.Struct, frozen=True):
 
 
 class ScanRange(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys a scan walks: [start, end), grouped by `delimiter` behind byte `group_from` if one is given.
+    """The keys a scan walks: [start, end).
 
-    Of a group only the first live row is shown.
+    With a `delimiter` they are grouped by it, behind byte `group_from`. Of a group only the first
+    live row is shown.
     """
 
     start: bytes
@@ -85,8 +99,10 @@ class ScanRange(msgspec.Struct, frozen=True, kw_only=True):
 class RegisterStore(Protocol):
     """Linearizable registers.
 
-    Errors    Rejected from `decide`; Contended, QuorumLost, OutcomeUnknown; RecordCorrupt when all copies are bad.
-    Deadline  callers bound calls with `asyncio.timeout`; a cancelled write may or may not be applied.
+    Errors    Rejected from `decide`; Contended, QuorumLost, OutcomeUnknown; RecordCorrupt when all
+              copies are bad.
+    Deadline  callers bound calls with `asyncio.timeout`; a cancelled write may or may not be
+              applied.
     """
 
     async def read(self, cell: Cell, *, detail: Detail = Detail.WHOLE) -> Found | None:
@@ -94,18 +110,31 @@ class RegisterStore(Protocol):
         ...
 
     async def write(self, cell: Cell, decide: Decide, *, seal_epoch: int = 0) -> Outcome:
-        """Apply one read-modify-write; durable on a write quorum when it returns. Applied at most once.
+        """Apply one read-modify-write; durable on a write quorum when it returns.
 
-        Raises BucketNotFound when the owner is sealed at or above `seal_epoch`.
+        Applied at most once. Raises BucketNotFound when the owner is sealed at or above
+        `seal_epoch`.
         """
         ...
 
     async def scan(self, asked: ScanRange) -> RowPage:
-        """Return chosen live rows. A row acknowledged before the call began and not removed is in it."""
+        """Return chosen live rows.
+
+        A row acknowledged before the call began and not removed is in it.
+        """
         ...
 
     async def seal(self, prefix: bytes, epoch: int) -> None:
-        """Refuse keys under `prefix` that would become live with a seal epoch ≤ `epoch`, on every set."""
+        """Refuse, on every set, keys under `prefix` that would live with a seal epoch ≤ `epoch`."""
+        ...
+
+    async def release(self, cell: Cell, data_ids: Sequence[DataId]) -> None:
+        """Free data owned by `cell.key` that its chosen value does not name in `data_ids`.
+
+        The caller has proven that nothing names the ids now, and that no later value will.
+        Readers keep their grace. Idempotent; best effort: what a lost drive keeps is found by the
+        orphan scan.
+        """
         ...
 
     def pin(self, data_id: DataId) -> None:

@@ -1,16 +1,16 @@
 """One authorised S3 call: what an action gets and what it gives back.
 
-`input` holds the members of the action's botocore input shape that the request carried, parsed to Python values: strings,
-ints, bools, bytes (blobs), datetimes, lists and nested dicts, by member name (`Prefix`, `MaxKeys`, `Delete` …); members
-in headers that carry user metadata arrive as `Metadata`. `Answer.output` goes the other way through the
-output shape: header members become headers, the others one XML document.
+`input` holds the members of the action's botocore input shape that the request carried, parsed to
+Python values: strings, ints, bools, bytes (blobs), datetimes, lists and nested dicts, by member
+name (`Prefix`, `MaxKeys`, `Delete` …); members in headers that carry user metadata arrive as
+`Metadata`. `Answer.output` goes the other way through the output shape: header members become
+headers, the others one XML document.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Union
 
 import msgspec
 
@@ -21,7 +21,9 @@ from atoll.http.messages import Request
 from atoll.objects.contract import ObjectStore
 
 #: A value of a service-model shape.
-Field = Union[str, int, bool, float, bytes, datetime, Sequence["Field"], Mapping[str, "Field"], None]
+Field = (
+    str | int | bool | float | bytes | datetime | Sequence["Field"] | Mapping[str, "Field"] | None
+)
 Document = Mapping[str, Field]
 
 

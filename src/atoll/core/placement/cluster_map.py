@@ -1,7 +1,7 @@
 """The cluster map: which set holds a slot, which drives form a set.
 
-A value; whoever needs it gets it as an argument or through `registers.MapSource`. A change makes a new map with a
-higher epoch.
+A value; whoever needs it gets it as an argument or through `registers.MapSource`. A change makes a
+new map with a higher epoch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class ErasureSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterMap(msgspec.Struct, frozen=True, kw_only=True):
-    """One epoch of the cluster's layout. `slot_sets[slot]` is the index of the set that holds it."""
+    """One epoch of the cluster's layout.
+
+    `slot_sets[slot]` is the index of the set that holds it.
+    """
 
     cluster_id: ClusterId
     epoch: int

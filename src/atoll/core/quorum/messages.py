@@ -1,4 +1,4 @@
-"""Messages of the register protocol, as values: what a proposer asks of a drive and what it answers.
+"""Messages of the register protocol: what a proposer asks of a drive and what it answers.
 
 Every request names its set, the map epoch it was planned under, the proposer that sends it and
 that proposer's settled watermark for the set: below it none of the proposer's ballots is open.
@@ -17,10 +17,10 @@ from atoll.base.ids import Ballot, DataId, WriteId
 class Value(msgspec.Struct, frozen=True, array_like=True):
     """What a register holds at one ballot.
 
-    `summary` is what a listing needs, `head` everything but bytes, `inline` bytes that travel with the
-    value, `data_ids` the data this value names and therefore keeps alive, `lineage` the write
-    ids of the values it was built on, newest first. A value that is not `live` is a tombstone and has
-    only write id and lineage.
+    `summary` is what a listing needs, `head` everything but bytes, `inline` bytes that travel with
+    the value, `data_ids` the data this value names and therefore keeps alive, `lineage` the write
+    ids of the values it was built on, newest first. A value that is not `live` is a tombstone and
+    has only write id and lineage.
     """
 
     write_id: WriteId
@@ -73,8 +73,8 @@ class Prepare(msgspec.Struct, frozen=True, array_like=True):
 class Accept(msgspec.Struct, frozen=True, array_like=True):
     """Take `value` at `ballot` unless a higher ballot was promised. Durable when answered.
 
-    `seal_epoch` is the epoch of the owner (a bucket's incarnation) that the proposer saw;
-    a drive that holds a seal at or above it for the key's prefix refuses a key that would become live.
+    `seal_epoch` is the epoch of the owner (a bucket's incarnation) that the proposer saw; a drive
+    that holds a seal at or above it for the key's prefix refuses a key that would become live.
     `completes` marks the re-accept of a value whose author is somebody else.
     """
 
@@ -85,6 +85,8 @@ class Accept(msgspec.Struct, frozen=True, array_like=True):
     stamp: Stamp
     seal_epoch: int = 0
     completes: bool = False
+    #: Data ids that this write names for the first time; refused when their clock is too old.
+    introduces: tuple[DataId, ...] = ()
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True):
@@ -99,9 +101,9 @@ class Read(msgspec.Struct, frozen=True, array_like=True):
 class Scan(msgspec.Struct, frozen=True, array_like=True):
     """Show the records of [start, end) in key order, tombstones included.
 
-    With a `delimiter`, only the first record of each group is shown: a group is all keys that are equal
-    up to and including the first delimiter found at or behind byte `group_from`; keys without one
-    are their own group.
+    With a `delimiter`, only the first record of each group is shown: a group is all keys that are
+    equal up to and including the first delimiter found at or behind byte `group_from`; keys without
+    one are their own group.
     """
 
     set_index: int
@@ -115,12 +117,17 @@ class Scan(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Seal(msgspec.Struct, frozen=True, array_like=True):
-    """Refuse, durably, keys under `prefix` that would become live with a seal epoch ≤ `epoch`."""
+    """Refuse, durably, keys under `prefix` that would become live with a seal epoch ≤ `epoch`.
+
+    With `lifted` the owner lives on at a higher epoch: late originals are still refused, but values that were
+    accepted before may be completed.
+    """
 
     set_index: int
     prefix: bytes
     epoch: int
     stamp: Stamp
+    lifted: bool = False
 
 
 class Free(msgspec.Struct, frozen=True, array_like=True):
@@ -142,6 +149,20 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     set_index: int
     key: bytes
     ballot: Ballot
+    stamp: Stamp
+
+
+class Restore(msgspec.Struct, frozen=True, array_like=True):
+    """Copy records to a drive that is being rebuilt, at the ballots they were accepted at.
+
+    Records are the newest that Q1 of the other drives hold, for all keys of the set below `until` that
+    were not copied before. When it is durable the drive votes on keys below `until`; an empty `until`
+    ends the rebuild of the set.
+    """
+
+    set_index: int
+    records: list[tuple[bytes, Record]]
+    until: bytes
     stamp: Stamp
 
 
@@ -173,7 +194,10 @@ class Promise(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True):
-    """The value is durable here. `replaced` are data ids the old record named and the new does not."""
+    """The value is durable here.
+
+    `replaced` are data ids the old record named and the new does not.
+    """
 
     replaced: tuple[DataId, ...] = ()
 
@@ -204,9 +228,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 class Page(msgspec.Struct, frozen=True, array_like=True):
     """Answer to Scan.
 
-    `rows` are in key order. `covered` is the first key not covered: everything of the range below it that
-    this drive holds is in `rows` (group members aside). It equals the scan's end when the range is done.
-    `watermarks` maps each proposer that appears to its settled watermark.
+    `rows` are in key order. `covered` is the first key not covered: everything of the range below
+    it that this drive holds is in `rows` (group members aside). It equals the scan's end when the
+    range is done. `watermarks` maps each proposer that appears to its settled watermark.
     """
 
     rows: list[Row]

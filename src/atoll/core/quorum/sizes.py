@@ -1,8 +1,8 @@
 """Quorum sizes of a set of n = k + m drives.
 
-Q2 (accept) holds enough shards to read the bytes back after one more loss where parity allows it, and is
-a majority, so that two accepts of one ballot clock cannot both win unseen. Q1 (prepare, read, scan)
-is the smallest number of drives that meets every Q2.
+Q2 (accept) holds enough shards to read the bytes back after one more loss where parity allows it,
+and is a majority, so that two accepts of one ballot clock cannot both win unseen. Q1 (prepare,
+read, scan) is the smallest number of drives that meets every Q2.
 """
 
 from __future__ import annotations

@@ -1,0 +1,149 @@
+"""Register records as a drive stores them: a head record, and its inline bytes beside it.
+
+Layout    docs/formats/register-record.md, format 1, big-endian.
+Bound to  the store key: the checksum covers it, so a record that turns up under another key is corrupt.
+Pair      head and inline record are written in one atomic commit and carry the same ballot.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import xxhash
+
+from atoll.base.errors import FormatUnknown, RecordCorrupt
+from atoll.base.ids import Ballot, DataId, WriteId
+from atoll.core.quorum.messages import Record, Value
+
+FORMAT: Final = 1
+FLAG_LIVE: Final = 1
+
+#: format u8, flags u8, ballot 16, write id 16, lineage count u8, pad, data id count u16,
+#: summary length u32, head length u32, inline length u32.
+_FIXED: Final = struct.Struct(">BB16s16sBxHIII")
+_FIXED_BYTES: Final = _FIXED.size
+_ID_BYTES: Final = 16
+_CHECKSUM_BYTES: Final = 16
+
+_digest = xxhash.xxh3_128_digest
+
+
+def store_key(set_index: int, key: bytes) -> bytes:
+    """Return the key a record is stored under: set index u16 big-endian, then the register key."""
+    return set_index.to_bytes(2, "big") + key
+
+
+def encode_head(stored: bytes, record: Record) -> bytes:
+    """Return the head record for store key `stored`."""
+    value = record.value
+    body = b"".join(
+        (
+            _FIXED.pack(
+                FORMAT,
+                FLAG_LIVE if value.live else 0,
+                record.ballot,
+                value.write_id,
+                len(value.lineage),
+                len(value.data_ids),
+                len(value.summary),
+                len(value.head),
+                len(value.inline),
+            ),
+            *value.lineage,
+            *value.data_ids,
+            value.summary,
+            value.head,
+        )
+    )
+    return body + _digest(stored + body)
+
+
+def encode_inline(stored: bytes, ballot: Ballot, inline: bytes) -> bytes:
+    """Return the inline record for store key `stored`."""
+    return b"".join((ballot, inline, _digest(stored + ballot + inline)))
+
+
+def decode_head(stored: bytes, raw: bytes) -> tuple[Record, int]:
+    """Return the record, without inline bytes, and how many inline bytes belong to it.
+
+    Raises
+        RecordCorrupt: checksum, lengths or key do not match.
+        FormatUnknown: written by a later version.
+    """
+    body = raw[:-_CHECKSUM_BYTES]
+    if len(body) < _FIXED_BYTES or _digest(stored + body) != raw[-_CHECKSUM_BYTES:]:
+        raise RecordCorrupt("A register record does not match its checksum.", key=stored[2:])
+    (
+        version,
+        flags,
+        ballot,
+        write_id,
+        lineage_count,
+        data_count,
+        summary_bytes,
+        head_bytes,
+        inline_bytes,
+    ) = _FIXED.unpack_from(body)
+    if version != FORMAT:
+        raise FormatUnknown(version=version)
+    lineage: tuple[WriteId, ...] = ()
+    data_ids: tuple[DataId, ...] = ()
+    at = _FIXED_BYTES
+    if lineage_count:
+        lineage = tuple(
+            WriteId(body[at + i * _ID_BYTES : at + (i + 1) * _ID_BYTES])
+            for i in range(lineage_count)
+        )
+        at += lineage_count * _ID_BYTES
+    if data_count:
+        data_ids = tuple(
+            DataId(body[at + i * _ID_BYTES : at + (i + 1) * _ID_BYTES]) for i in range(data_count)
+        )
+        at += data_count * _ID_BYTES
+    middle = at + summary_bytes
+    end = middle + head_bytes
+    if end != len(body):
+        raise RecordCorrupt("A register record has wrong lengths.", key=stored[2:])
+    value = Value(
+        WriteId(write_id),
+        bool(flags & FLAG_LIVE),
+        body[at:middle],
+        body[middle:end],
+        b"",
+        data_ids,
+        lineage,
+    )
+    return Record(Ballot(ballot), value), inline_bytes
+
+
+def decode_inline(stored: bytes, raw: bytes, ballot: Ballot, size_bytes: int) -> bytes:
+    """Return the inline bytes that belong to the head record at `ballot`.
+
+    Raises
+        RecordCorrupt: checksum, key, ballot or length do not match.
+    """
+    body = raw[:-_CHECKSUM_BYTES]
+    if _digest(stored + body) != raw[-_CHECKSUM_BYTES:]:
+        raise RecordCorrupt("Inline bytes do not match their checksum.", key=stored[2:])
+    if body[:16] != ballot or len(body) != 16 + size_bytes:
+        raise RecordCorrupt("Inline bytes belong to another record.", key=stored[2:])
+    return body[16:]
+
+
+def decode_summary(raw: bytes) -> tuple[bool, Ballot, bytes]:
+    """Return liveness, ballot and summary of a head record whose checksum the caller verified."""
+    lineage_count = raw[34]
+    data_count = raw[36] << 8 | raw[37]
+    start = _FIXED_BYTES + (lineage_count + data_count) * _ID_BYTES
+    end = start + int.from_bytes(raw[38:42], "big")
+    return bool(raw[1] & FLAG_LIVE), Ballot(raw[2:18]), raw[start:end]
+
+
+def is_intact(stored: bytes, raw: bytes) -> bool:
+    """Return whether a head record of a known format matches its checksum and key."""
+    return (
+        len(raw) >= _FIXED_BYTES + _CHECKSUM_BYTES
+        and raw[0] == FORMAT
+        and _digest(stored + raw[:-_CHECKSUM_BYTES]) == raw[-_CHECKSUM_BYTES:]
+    )

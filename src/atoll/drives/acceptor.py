@@ -1,0 +1,529 @@
+"""The register acceptor of one drive: promises, accepted records, floor, horizon, seals.
+
+Owns      every decision of one replica; the rules are DESIGN's, the sentences are docs/design/registers.md.
+Does not  know drives, shards, sets or what a head means.
+Invariant nothing is shown or acknowledged that a power cut can take back, except promises, which the
+          floor covers: after a restart every ballot ≤ floor counts as promised.
+Order     calls on one key take effect in the order they are made; an accept that is queued for sync is
+          in effect for later accepts, and a prepare of its key waits for it.
+Tasks     all calls and callbacks run on the event loop; `commit.run` is the only task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+
+from atoll.base.clock import Clock
+from atoll.base.errors import (
+    DriveBlank,
+    DriveFault,
+    DriveFull,
+    EpochStale,
+    RecordCorrupt,
+    StoreError,
+)
+from atoll.base.ids import (
+    BALLOT_ZERO,
+    CLOCK_COUNTER_BITS,
+    Ballot,
+    ballot_clock,
+    ballot_proposer,
+    clock_from_ms,
+    make_ballot,
+)
+from atoll.base.units import NS_PER_MS
+from atoll.core.formats.register_record import (
+    decode_head,
+    decode_inline,
+    encode_head,
+    encode_inline,
+    store_key,
+)
+from atoll.core.quorum.messages import (
+    Accept,
+    Accepted,
+    Detail,
+    Drop,
+    Free,
+    Page,
+    Prepare,
+    Promise,
+    Read,
+    Record,
+    Refusal,
+    Refused,
+    Restore,
+    Scan,
+    Seal,
+    Shown,
+    Stamp,
+    Value,
+)
+from atoll.drives.facts import Facts, SealFact
+from atoll.drives.group_commit import GroupCommit, OnDurable
+from atoll.drives.kv import OrderedKv, Put, Table
+from atoll.drives.scanner import scan_rows
+
+_T = TypeVar("_T")
+
+#: How far a raise puts the floor ahead of the ballot that asks for it: one synced write per second.
+FLOOR_AHEAD: Final = 2000 << CLOCK_COUNTER_BITS
+#: When less than this is left, the next batch carries a raise.
+FLOOR_LOW: Final = 1000 << CLOCK_COUNTER_BITS
+#: A ballot further ahead of this drive's clock comes from a broken clock and would block the key.
+FUTURE_MAX: Final = (2 * 3600 * 1000) << CLOCK_COUNTER_BITS
+#: An original accept may not name data begun longer ago: the orphan scan may be about to remove it.
+DATA_AGE_MAX: Final = (24 * 3600 * 1000) << CLOCK_COUNTER_BITS
+PROPOSER_LAST: Final = (1 << 64) - 1
+SEAL_PREFIX_BYTES: Final = 10
+
+
+class AcceptorRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Safety rules that proofs switch off one by one; production has them all."""
+
+    promises_survive_restart: bool = True
+    prepare_waits_for_sync: bool = True
+    tombstones_leave_horizon: bool = True
+    seals_hold: bool = True
+    blank_drives_abstain: bool = True
+    old_data_is_refused: bool = True
+
+
+class _Pending(msgspec.Struct):
+    """An accept that waits for its sync."""
+
+    record: Record
+    answer: asyncio.Future[Accepted | Refused]
+    replaced: tuple[bytes, ...]
+
+
+class Acceptor:
+    """One replica of every register of a drive."""
+
+    def __init__(
+        self,
+        kv: OrderedKv,
+        clock: Clock,
+        *,
+        has_room: Callable[[], bool] = lambda: True,
+        promises_max: int = 65_536,
+        rules: AcceptorRules | None = None,
+    ) -> None:
+        self._kv = kv
+        self._clock = clock
+        self._has_room = has_room
+        self._promises_max = promises_max
+        self._rules = rules or AcceptorRules()
+        self.commit = GroupCommit(kv)
+        self.commit.passenger = self._raise_floor_early
+        self.facts = Facts.load(kv)
+        #: Highest promise per key, of keys whose promise is above what their record implies.
+        self._promised: dict[bytes, Ballot] = {}
+        #: Every ballot at or below it counts as promised for every key: floor at start, then evictions.
+        self._least: Ballot = BALLOT_ZERO
+        if self._rules.promises_survive_restart and self.facts.floor:
+            self._least = make_ballot(self.facts.floor, PROPOSER_LAST)
+        self._floor_wanted = self.facts.floor
+        self._highest_seen = 0
+        self._pending: dict[bytes, _Pending] = {}
+        #: Told about records whose checksum failed: (set index, key).
+        self.on_corrupt: Callable[[int, bytes], None] = lambda set_index, key: None
+        self.accept_count = 0
+        self.refusal_count = 0
+
+    # ── prepare ────────────────────────────────────────────────────────────────────────────────
+
+    def prepare(self, request: Prepare) -> asyncio.Future[Promise | Refused]:
+        """Promise `request.ballot`, and show the newest durable record."""
+        answer: asyncio.Future[Promise | Refused] = self._future()
+        self._prepare(request, store_key(request.set_index, request.key), answer)
+        return answer
+
+    def _prepare(
+        self, request: Prepare, stored: bytes, answer: asyncio.Future[Promise | Refused]
+    ) -> None:
+        if answer.done():
+            return
+        pending = self._pending.get(stored)
+        if pending is not None and self._rules.prepare_waits_for_sync:
+            pending.answer.add_done_callback(lambda _: self._prepare(request, stored, answer))
+            return
+        try:
+            self._check(request.stamp, request.set_index, request.key)
+            record = self._load(stored, request.detail)
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.key))
+            return
+        ballot = request.ballot
+        refused = self._refuse_ballot(stored, record, ballot)
+        if refused is not None:
+            self.refusal_count += 1
+            answer.set_result(refused)
+            return
+        clock = ballot_clock(ballot)
+        if clock > self.facts.floor:
+            self._raise_floor(clock, lambda: self._prepare(request, stored, answer), answer)
+            return
+        self._highest_seen = max(self._highest_seen, clock)
+        self._promise(stored, ballot)
+        answer.set_result(Promise(record, self._watermark_of(request.set_index, record)))
+
+    def _refuse_ballot(
+        self, stored: bytes, record: Record | None, ballot: Ballot
+    ) -> Refused | None:
+        if ballot_clock(ballot) > self._clock_now() + FUTURE_MAX:
+            return Refused(Refusal.FUTURE, BALLOT_ZERO)
+        promised = self._promised.get(stored, BALLOT_ZERO)
+        taken = record.ballot if record is not None else self.facts.horizon
+        lowest = max(taken, self._least)
+        if ballot <= lowest or ballot < promised:
+            return Refused(Refusal.BALLOT, max(lowest, promised))
+        return None
+
+    def _promise(self, stored: bytes, ballot: Ballot) -> None:
+        promised = self._promised
+        promised.pop(stored, None)
+        promised[stored] = ballot
+        if len(promised) > self._promises_max:
+            # The older half leaves memory, and the bound takes its place. Proposers that hold one of those
+            # ballots are refused and try again; nobody is told anything untrue.
+            for key in list(promised)[: self._promises_max // 2]:
+                self._least = max(self._least, promised.pop(key))
+
+    # ── accept ─────────────────────────────────────────────────────────────────────────────────
+
+    def accept(self, request: Accept) -> asyncio.Future[Accepted | Refused]:
+        """Store a value at a ballot; the answer comes when it is durable."""
+        answer: asyncio.Future[Accepted | Refused] = self._future()
+        stored = store_key(request.set_index, request.key)
+        try:
+            self._check_stamp(request.stamp, request.set_index)
+            pending = self._pending.get(stored)
+            old = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.key))
+            return answer
+        ballot = request.ballot
+        if old is not None and old.ballot == ballot:
+            self._answer_twin(request, old, pending, answer)
+            return answer
+        refused = self._refuse_ballot(stored, old, ballot) or self._refuse_value(request, old)
+        if refused is not None:
+            self.refusal_count += 1
+            answer.set_result(refused)
+        elif not self._has_room() and not self._shrinks(request.value, old):
+            answer.set_exception(DriveFull(key=request.key))
+        else:
+            self._queue_accept(request, stored, old, answer)
+        return answer
+
+    @staticmethod
+    def _answer_twin(
+        request: Accept,
+        old: Record,
+        pending: _Pending | None,
+        answer: asyncio.Future[Accepted | Refused],
+    ) -> None:
+        if old.value.write_id != request.value.write_id:
+            answer.set_result(Refused(Refusal.TWIN, old.ballot))
+        elif pending is None:
+            answer.set_result(Accepted())
+        else:
+            pending.answer.add_done_callback(lambda done: _copy_answer(done, answer))
+
+    def _refuse_value(self, request: Accept, old: Record | None) -> Refused | None:
+        value = request.value
+        if value.live and (old is None or not old.value.live) and self._rules.seals_hold:
+            seal = self.facts.seals.get((request.set_index, request.key[:SEAL_PREFIX_BYTES]))
+            may_complete = seal is not None and seal.lifted and request.completes
+            if seal is not None and seal.epoch >= request.seal_epoch and not may_complete:
+                return Refused(Refusal.SEALED, BALLOT_ZERO)
+        if request.introduces and not request.completes and self._rules.old_data_is_refused:
+            oldest = self._clock_now() - DATA_AGE_MAX
+            if any(ballot_clock(data_id) < oldest for data_id in request.introduces):
+                return Refused(Refusal.OLD_DATA, BALLOT_ZERO)
+        return None
+
+    @staticmethod
+    def _shrinks(value: Value, old: Record | None) -> bool:
+        """Whether a full drive takes the value: tombstones, and what is no larger than what it replaces."""
+        if not value.live:
+            return True
+        if old is None or not old.value.live:
+            return False
+        # Deleting one of many versions writes a smaller head; a delete marker a slightly larger one.
+        return len(value.head) <= len(old.value.head) + 512 and not value.inline
+
+    def _queue_accept(
+        self,
+        request: Accept,
+        stored: bytes,
+        old: Record | None,
+        answer: asyncio.Future[Accepted | Refused],
+    ) -> None:
+        value = request.value
+        record = Record(request.ballot, value)
+        puts = [Put(Table.HEADS, stored, encode_head(stored, record))]
+        if value.inline:
+            inline = encode_inline(stored, request.ballot, value.inline)
+            puts.append(Put(Table.INLINE, stored, inline))
+        elif old is not None and old.value.live:
+            puts.append(Put(Table.INLINE, stored, None))
+        kept = value.data_ids
+        replaced = tuple(i for i in old.value.data_ids if i not in kept) if old is not None else ()
+        pending = _Pending(record, answer, replaced)
+        self._pending[stored] = pending
+        self._highest_seen = max(self._highest_seen, ballot_clock(request.ballot))
+        votes = self.facts.votes_on(request.set_index, request.key)
+        self.commit.submit(
+            puts, lambda fault: self._accept_is_durable(stored, pending, votes, fault)
+        )
+
+    def _accept_is_durable(
+        self, stored: bytes, pending: _Pending, votes: bool, fault: StoreError | None
+    ) -> None:
+        if self._pending.get(stored) is pending:
+            del self._pending[stored]
+        ballot = pending.record.ballot
+        if fault is None and self._promised.get(stored) == ballot:
+            # The record now says what the promise said.
+            del self._promised[stored]
+        answer = pending.answer
+        if answer.done():
+            return
+        if fault is not None:
+            answer.set_exception(fault)
+        elif not votes and self._rules.blank_drives_abstain:
+            answer.set_exception(DriveBlank(key=stored[2:]))
+        else:
+            self.accept_count += 1
+            answer.set_result(Accepted(pending.replaced))  # type: ignore[arg-type]
+
+    # ── read, scan ─────────────────────────────────────────────────────────────────────────────
+
+    def read(self, request: Read) -> asyncio.Future[Shown]:
+        """Show the newest durable record."""
+        answer: asyncio.Future[Shown] = self._future()
+        try:
+            self._check(request.stamp, request.set_index, request.key)
+            record = self._load(store_key(request.set_index, request.key), request.detail)
+            answer.set_result(Shown(record, self._watermark_of(request.set_index, record)))
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.key))
+        return answer
+
+    def scan(self, request: Scan) -> asyncio.Future[Page]:
+        """Show durable records in key order."""
+        answer: asyncio.Future[Page] = self._future()
+        try:
+            self._check(request.stamp, request.set_index, request.end)
+            rows, covered = scan_rows(self._kv, request)
+            proposers = {ballot_proposer(row.ballot) for row in rows}
+            marks = self.facts.watermarks
+            found = {p: marks.get((request.set_index, p), 0) for p in proposers}
+            answer.set_result(Page(rows, covered, found))
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.start))
+        return answer
+
+    def may_free(self, request: Free) -> bool:
+        """Return whether this drive's own record agrees that `request.data_id` is no longer named."""
+        stored = store_key(request.set_index, request.key)
+        if self.commit.fault is not None or stored in self._pending:
+            return False
+        record = self._load(stored, Detail.HEAD)
+        if record is None:
+            return self.facts.horizon >= request.ballot
+        return record.ballot >= request.ballot and request.data_id not in record.value.data_ids
+
+    # ── seals, tombstones, rebuild ─────────────────────────────────────────────────────────────
+
+    def seal(self, request: Seal) -> asyncio.Future[None]:
+        """Store a seal; a lower epoch than the one held changes nothing."""
+        answer: asyncio.Future[None] = self._future()
+        where = (request.set_index, request.prefix)
+        held = self.facts.seals.get(where)
+        asked = SealFact(request.epoch, request.lifted)
+        if held is not None and (held.epoch, held.lifted) >= (asked.epoch, asked.lifted):
+            answer.set_result(None)
+            return answer
+        # In force before it is durable: an accept that slipped in between would not be seen by the scan.
+        self.facts.seals[where] = asked
+        puts = self.facts.plan_seal(request.set_index, request.prefix, asked)
+        self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
+        return answer
+
+    def drop(self, request: Drop) -> asyncio.Future[bool]:
+        """Forget the tombstone at exactly `request.ballot`, behind a raised horizon."""
+        answer: asyncio.Future[bool] = self._future()
+        stored = store_key(request.set_index, request.key)
+        try:
+            self._check(request.stamp, request.set_index, request.key)
+            record = self._load(stored, Detail.HEAD)
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.key))
+            return answer
+        exact = record is not None and record.ballot == request.ballot and not record.value.live
+        if not exact or stored in self._pending:
+            answer.set_result(record is None)
+            return answer
+        puts: list[Put] = []
+        if self._rules.tombstones_leave_horizon and request.ballot > self.facts.horizon:
+            # In force at once; durable in the same commit that removes the record.
+            self.facts.horizon = request.ballot
+            puts = self.facts.plan_horizon(request.ballot)
+        puts.append(Put(Table.HEADS, stored, None))
+        self.commit.submit(puts, lambda fault: _resolve(answer, True, fault))
+        return answer
+
+    def restore(self, request: Restore) -> asyncio.Future[None]:
+        """Take records of a rebuild; votes on their keys when durable."""
+        answer: asyncio.Future[None] = self._future()
+        puts: list[Put] = []
+        try:
+            self._check_stamp(request.stamp, request.set_index)
+            for key, record in request.records:
+                puts += self._plan_restore(store_key(request.set_index, key), record)
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.until))
+            return answer
+        puts += self.facts.plan_copied(request.set_index, request.until)
+        self.commit.submit(puts, lambda fault: self._restored(request, answer, fault))
+        return answer
+
+    def _plan_restore(self, stored: bytes, record: Record) -> list[Put]:
+        pending = self._pending.get(stored)
+        held = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+        if held is not None and held.ballot >= record.ballot:
+            return []
+        value = record.value
+        inline = encode_inline(stored, record.ballot, value.inline) if value.inline else None
+        return [
+            Put(Table.HEADS, stored, encode_head(stored, record)),
+            Put(Table.INLINE, stored, inline),
+        ]
+
+    def _restored(
+        self, request: Restore, answer: asyncio.Future[None], fault: StoreError | None
+    ) -> None:
+        if fault is None:
+            if request.until:
+                self.facts.copied_until[request.set_index] = request.until
+            else:
+                self.facts.copied_until.pop(request.set_index, None)
+        _resolve(answer, None, fault)
+
+    def forget_set(self, set_index: int) -> asyncio.Future[None]:
+        """Begin the rebuild of a set: from now on vote on none of its keys until they are copied."""
+        answer: asyncio.Future[None] = self._future()
+        self.facts.copied_until[set_index] = b"\0"
+        puts = self.facts.plan_copied(set_index, b"\0")
+        self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
+        return answer
+
+    # ── floor ──────────────────────────────────────────────────────────────────────────────────
+
+    def _raise_floor(
+        self, clock: int, again: Callable[[], None], answer: asyncio.Future[Promise | Refused]
+    ) -> None:
+        floor = max(clock + FLOOR_AHEAD, self._floor_wanted)
+        self._floor_wanted = floor
+
+        def on_durable(fault: StoreError | None) -> None:
+            if fault is None:
+                self.facts.floor = max(self.facts.floor, floor)
+                again()
+            elif not answer.done():
+                answer.set_exception(fault)
+
+        self.commit.submit(self.facts.plan_floor(floor), on_durable)
+
+    def _raise_floor_early(self) -> tuple[list[Put], OnDurable] | None:
+        """Carry a floor raise along with a batch when the floor is about to be reached."""
+        if self._highest_seen == 0 or self._floor_wanted - self._highest_seen > FLOOR_LOW:
+            return None
+        floor = self._floor_wanted = self._highest_seen + FLOOR_AHEAD
+        return self.facts.plan_floor(floor), lambda fault: self._floor_is_durable(floor, fault)
+
+    def _floor_is_durable(self, floor: int, fault: StoreError | None) -> None:
+        if fault is None:
+            self.facts.floor = max(self.facts.floor, floor)
+
+    async def close(self) -> None:
+        """Finish what is queued and store the watermarks, so that a restart knows what was settled."""
+        if self.commit.fault is None:
+            done: asyncio.Future[None] = self._future()
+            self.commit.submit(self.facts.plan_watermarks(), lambda f: _resolve(done, None, f))
+            await done
+            await self.commit.drain()
+
+    # ── shared ─────────────────────────────────────────────────────────────────────────────────
+
+    @staticmethod
+    def _future() -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().create_future()
+
+    def _clock_now(self) -> int:
+        return clock_from_ms(self._clock.time_ns() // NS_PER_MS)
+
+    def _load(self, stored: bytes, detail: Detail) -> Record | None:
+        raw = self._kv.get(Table.HEADS, stored)
+        if raw is None:
+            return None
+        record, inline_bytes = decode_head(stored, raw)
+        if detail is not Detail.WHOLE or not inline_bytes:
+            return record
+        raw_inline = self._kv.get(Table.INLINE, stored)
+        if raw_inline is None:
+            raise RecordCorrupt("Inline bytes are missing.", key=stored[2:])
+        inline = decode_inline(stored, raw_inline, record.ballot, inline_bytes)
+        return Record(record.ballot, msgspec.structs.replace(record.value, inline=inline))
+
+    def _check_stamp(self, stamp: Stamp, set_index: int) -> None:
+        if self.commit.fault is not None:
+            raise self.commit.fault
+        if stamp.epoch < self.facts.epoch:
+            raise EpochStale(expected=self.facts.epoch, found=stamp.epoch)
+        self.facts.note_watermark(set_index, stamp.proposer, stamp.watermark)
+
+    def _check(self, stamp: Stamp, set_index: int, key: bytes) -> None:
+        self._check_stamp(stamp, set_index)
+        if self._rules.blank_drives_abstain and not self.facts.votes_on(set_index, key):
+            raise DriveBlank(key=key)
+
+    def _watermark_of(self, set_index: int, record: Record | None) -> int:
+        if record is None:
+            return 0
+        return self.facts.watermarks.get((set_index, ballot_proposer(record.ballot)), 0)
+
+    def _as_fault(self, exc: StoreError, set_index: int, key: bytes) -> StoreError:
+        if isinstance(exc, RecordCorrupt):
+            self.on_corrupt(set_index, key)
+        if isinstance(exc, DriveFault):
+            return exc
+        return DriveFault(str(exc), key=key)
+
+
+def _resolve(answer: asyncio.Future[_T], result: _T, fault: StoreError | None) -> None:
+    if answer.done():
+        return
+    if fault is not None:
+        answer.set_exception(fault)
+    else:
+        answer.set_result(result)
+
+
+def _copy_answer(
+    done: asyncio.Future[Accepted | Refused], answer: asyncio.Future[Accepted | Refused]
+) -> None:
+    if answer.done():
+        return
+    exc = done.exception()
+    if exc is not None:
+        answer.set_exception(exc)
+    else:
+        answer.set_result(done.result())

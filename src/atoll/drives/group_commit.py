@@ -1,0 +1,107 @@
+"""Group commit: everything that arrived while the device was busy goes into the next sync.
+
+Owns      the queue between an acceptor and its store, and the one commit in flight.
+Order     batches are made in the order of `submit`; puts of one batch keep their order.
+Bounds    a batch holds at most `BATCH_PUTS_MAX` puts; more wait for the next one.
+Failure   a failed commit poisons the store: that batch and everything later fails with the same fault,
+          because after a failed sync nobody knows what the medium holds.
+Tasks     `run` is the only task; it is owned by whoever opened the drive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from atoll.base.errors import DriveFault, DriveIo, StoreError
+from atoll.drives.kv import OrderedKv, Put
+
+BATCH_PUTS_MAX: Final = 2048
+
+#: Called on the loop when an entry is durable (None) or failed.
+OnDurable = Callable[[StoreError | None], None]
+
+
+class GroupCommit:
+    """The write queue of one store."""
+
+    def __init__(self, kv: OrderedKv) -> None:
+        self._kv = kv
+        self._queue: list[tuple[list[Put], OnDurable]] = []
+        self._wake: asyncio.Event = asyncio.Event()
+        self._idle: asyncio.Event = asyncio.Event()
+        self._idle.set()
+        self.fault: DriveFault | None = None
+        #: Asked before each batch for one more entry: a floor raise that costs no sync of its own.
+        self.passenger: Callable[[], tuple[list[Put], OnDurable] | None] | None = None
+        self.batch_count = 0
+        self.put_count = 0
+
+    @property
+    def depth(self) -> int:
+        """Return the number of entries that wait."""
+        return len(self._queue)
+
+    def submit(self, puts: list[Put], on_durable: OnDurable) -> None:
+        """Queue puts that become durable together."""
+        if self.fault is not None:
+            on_durable(self.fault)
+            return
+        self._queue.append((puts, on_durable))
+        if self._idle.is_set():
+            self._idle.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit batches for ever; cancelled by the owner."""
+        while True:
+            await self._wake.wait()
+            await self._commit_batch()
+            if not self._queue:
+                self._wake.clear()
+                self._idle.set()
+
+    async def drain(self) -> None:
+        """Wait until nothing is queued or in flight."""
+        await self._idle.wait()
+
+    def poison(self, fault: DriveFault) -> None:
+        """Fail everything queued and everything that comes."""
+        if self.fault is None:
+            self.fault = fault
+        batch, self._queue = self._queue, []
+        for _, on_durable in batch:
+            on_durable(self.fault)
+
+    def _take_batch(self) -> tuple[list[Put], list[OnDurable]]:
+        puts: list[Put] = []
+        waiting: list[OnDurable] = []
+        taken = 0
+        for entry, on_durable in self._queue:
+            if puts and len(puts) + len(entry) > BATCH_PUTS_MAX:
+                break
+            puts += entry
+            waiting.append(on_durable)
+            taken += 1
+        del self._queue[:taken]
+        return puts, waiting
+
+    async def _commit_batch(self) -> None:
+        puts, waiting = self._take_batch()
+        carried = self.passenger() if self.passenger is not None else None
+        if carried is not None:
+            puts += carried[0]
+            waiting.append(carried[1])
+        try:
+            await self._kv.commit(puts, sync=True)
+        except StoreError as exc:
+            fault = exc if isinstance(exc, DriveFault) else DriveIo(str(exc), errno=5)
+            for on_durable in waiting:
+                on_durable(fault)
+            self.poison(fault)
+            return
+        self.batch_count += 1
+        self.put_count += len(puts)
+        for on_durable in waiting:
+            on_durable(None)

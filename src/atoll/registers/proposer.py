@@ -1,0 +1,581 @@
+"""Rounds of the register protocol on one key: prepare, accept, look, complete.
+
+Owns      the proposer's half of CASPaxos with flexible quorums: every value that is accepted anywhere goes through `accept`.
+Invariant an accept at ballot b is sent only for the value decided from the newest record of a prepare at b.
+Invariant a ballot at which an accept was sent is closed only when a value at it or above is known chosen.
+Once      a write carries one write id through all its retries; a retry first looks whether the id is already on top or in
+          the lineage (docs/design/registers.md, "Unknown outcome").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from atoll.base.errors import (
+    BucketNotFound,
+    Contended,
+    DriveFull,
+    OutcomeUnknown,
+    QuorumLost,
+    Rejected,
+    StorageFull,
+)
+from atoll.base.ids import Ballot, DataId, DriveId, WriteId, ballot_clock, ballot_proposer
+from atoll.core.quorum.fold import Outcome as RoundOutcome
+from atoll.core.quorum.messages import (
+    Accept,
+    Accepted,
+    Detail,
+    Prepare,
+    Promise,
+    Record,
+    Refusal,
+    Refused,
+    Stamp,
+    Value,
+)
+from atoll.registers.ballots import Ballots
+from atoll.registers.contract import Change, Decide, Outcome
+from atoll.registers.fan_out import Round
+from atoll.registers.members import Members, Spot
+from atoll.registers.settings import RegisterRules, RegisterSettings
+
+#: Write ids of predecessors kept in a value. One would do for two writers; more survive more retries.
+LINEAGE_MAX: Final = 3
+
+
+class Verdict(Enum):
+    """What a look says about a write whose accept got no clear answer."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not applied"
+    UNKNOWN = "unknown"
+
+
+class Prepared(msgspec.Struct):
+    """A ballot held on a read quorum, and the newest record it met."""
+
+    ballot: Ballot
+    newest: Record | None
+    #: The newest record is known chosen, judged by watermarks held before the prepare was sent.
+    is_settled: bool
+
+
+class Taken(msgspec.Struct):
+    """An accept that reached its quorum. `replaced` are data ids that drives say they no longer name."""
+
+    replaced: set[DataId]
+
+
+class Lost(Exception):  # noqa: N818 (a signal inside this package, never raised to callers)
+    """A round did not reach its quorum. `refused`: by a higher ballot; `sealed`: by a seal."""
+
+    def __init__(self, round_: Round[Promise | Refused] | Round[Accepted | Refused]) -> None:
+        super().__init__()
+        reasons = [refusal.reason for _, refusal in round_.noes if isinstance(refusal, Refused)]
+        self.refused = Refusal.BALLOT in reasons
+        self.sealed = Refusal.SEALED in reasons
+        self.full = any(isinstance(exc, DriveFull) for _, exc in round_.faults)
+        self.needed = round_.needed
+        self.reached = len(round_.oks)
+        self.causes = round_.causes()
+
+
+def judge(newest: Record | None, write_id: WriteId, base: WriteId | None) -> Verdict:
+    """Return what the newest record says about the write `write_id` that was built on `base`.
+
+    The look holds a promise of a read quorum at a higher ballot, so a value that it does not show can
+    never be chosen any more.
+    """
+    if newest is None:
+        return Verdict.NOT_APPLIED if base is None else Verdict.UNKNOWN
+    chain = (newest.value.write_id, *newest.value.lineage)
+    if write_id in chain:
+        return Verdict.APPLIED
+    if base in chain or (base is None and len(chain) <= LINEAGE_MAX):
+        return Verdict.NOT_APPLIED
+    return Verdict.UNKNOWN
+
+
+class Proposer:
+    """Rounds for the keys of all sets, by one proposer id."""
+
+    def __init__(
+        self,
+        members: Members,
+        ballots: Ballots,
+        settings: RegisterSettings,
+        rules: RegisterRules,
+    ) -> None:
+        self.members = members
+        self.ballots = ballots
+        self.settings = settings
+        self.rules = rules
+        self._writes = 0
+        #: Watermarks of other proposers: (set, proposer) → clock. Replaced, never changed, so that a
+        #: reader keeps what was known when it began.
+        self.marks: dict[tuple[int, int], int] = {}
+        #: Keys with ballots whose outcome is unknown: (set, key) → ballots.
+        self.unresolved: dict[tuple[int, bytes], list[Ballot]] = {}
+        self.on_unresolved: Callable[[Spot], None] = lambda spot: None
+        #: Told when an accept is chosen but some drive does not hold it.
+        self.on_degraded: Callable[[Spot], None] = lambda spot: None
+        #: Told which data ids a chosen value no longer names: (spot, ballot, certain, doubtful).
+        self.on_replaced: Callable[[Spot, Ballot, set[DataId], set[DataId]], None] = (
+            lambda spot, ballot, certain, doubtful: None
+        )
+
+    # ── writes ─────────────────────────────────────────────────────────────────────────────────
+
+    def new_write_id(self) -> WriteId:
+        """Return an id no other write ever has: the proposer id is random, the counter never repeats."""
+        self._writes += 1
+        return WriteId(self.ballots.proposer.to_bytes(8, "big") + self._writes.to_bytes(8, "big"))
+
+    async def write(self, spot: Spot, decide: Decide, seal_epoch: int) -> Outcome:
+        """Apply one read-modify-write at most once.
+
+        Raises
+            Rejected: from `decide`, on a chosen value.
+            Contended, QuorumLost, StorageFull: certainly not applied.
+            OutcomeUnknown: an accept was sent and nobody can say whether it will be chosen.
+        """
+        attempt = _Write(self, spot, decide, seal_epoch)
+        try:
+            return await attempt.run()
+        finally:
+            attempt.leave_unresolved()
+
+    async def prepare(self, spot: Spot, ballot: Ballot) -> Prepared:
+        """Hold `ballot` on a read quorum.
+
+        Raises
+            Lost: refused, or too few drives answered.
+        """
+        on, members = spot.on, self.members
+        marks = self.marks
+        own_mark = self.own_mark(on.index)
+        stamp = self.stamp(on.index)
+        request = Prepare(on.index, spot.key, ballot, stamp, Detail.WHOLE)
+        needed = self.read_quorum(spot)
+        round_: Round[Promise | Refused] = Round(
+            [
+                partial(_prepare, members, drive_id, request)
+                for drive_id in members.ordered(on, spot.key)
+            ],
+            needed=needed,
+            is_ok=_is_promise,
+        )
+        settings = self.settings
+        outcome = await round_.run(
+            first=needed, deadline_s=settings.round_s, hedge_s=settings.hedge_s
+        )
+        self._observe(round_.noes)
+        if outcome is not RoundOutcome.REACHED:
+            raise Lost(round_)
+        newest: Record | None = None
+        learned: dict[tuple[int, int], int] = {}
+        for _, promise in round_.oks:
+            assert isinstance(promise, Promise)
+            record = promise.record
+            if record is None:
+                continue
+            learned[(on.index, ballot_proposer(record.ballot))] = promise.watermark
+            if newest is None or record.ballot > newest.ballot:
+                newest = record
+        if not self.rules.watermark_is_taken_before:
+            self.learn(learned)
+            marks = self.marks
+        settled = newest is None or self.is_settled(on.index, newest.ballot, marks, own_mark)
+        self.learn(learned)
+        if newest is not None:
+            self.ballots.observe(newest.ballot)
+        return Prepared(ballot, newest, settled)
+
+    async def accept(
+        self,
+        spot: Spot,
+        ballot: Ballot,
+        value: Value,
+        *,
+        seal_epoch: int = 0,
+        introduces: tuple[DataId, ...] = (),
+        completes: bool = False,
+    ) -> Taken:
+        """Store `value` at `ballot` on a write quorum, and on the other drives as they answer.
+
+        Raises
+            Lost: the outcome is unknown unless no drive took it.
+        """
+        on, members = spot.on, self.members
+        request = Accept(
+            on.index,
+            spot.key,
+            ballot,
+            value,
+            self.stamp(on.index),
+            seal_epoch,
+            completes,
+            introduces,
+        )
+        round_: Round[Accepted | Refused] = Round(
+            [partial(_accept, members, drive_id, request) for drive_id in on.drives],
+            needed=on.quorums.write,
+            is_ok=_is_accepted,
+            on_complete=lambda done: self._stragglers(spot, done),
+        )
+        outcome = await round_.run(first=len(on.drives), deadline_s=self.settings.round_s)
+        self._observe(round_.noes)
+        if outcome is not RoundOutcome.REACHED:
+            raise Lost(round_)
+        replaced: set[DataId] = set()
+        for _, answer in round_.oks:
+            if isinstance(answer, Accepted) and answer.replaced:
+                replaced.update(answer.replaced)
+        return Taken(replaced)
+
+    def _stragglers(self, spot: Spot, done: Round[Accepted | Refused]) -> None:
+        if done.outcome is RoundOutcome.REACHED and len(done.oks) < len(spot.on.drives):
+            self.on_degraded(spot)
+
+    # ── completion ─────────────────────────────────────────────────────────────────────────────
+
+    async def complete(self, spot: Spot, *, kill_sealed: bool = False) -> Record | None:
+        """Make the newest record of a key chosen at a fresh ballot, and return it.
+
+        A key without any record on a read quorum gets a tombstone if a ballot of ours is open on it.
+
+        Raises
+            QuorumLost, Contended: could not be completed now.
+        """
+        where = (spot.on.index, spot.key)
+        for attempt in range(8):
+            ballot = self.ballots.issue(spot.on.index)
+            try:
+                prepared = await self.prepare(spot, ballot)
+            except Lost as lost:
+                self.ballots.close(spot.on.index, ballot)
+                if not lost.refused:
+                    raise quorum_lost(lost, spot) from lost
+                await self.back_off(attempt)
+                continue
+            except BaseException:
+                self.ballots.close(spot.on.index, ballot)
+                raise
+            try:
+                return await self.settle(spot, prepared, kill_sealed=kill_sealed)
+            except Lost as lost:
+                if lost.sealed:
+                    raise BucketNotFound("The owner of this key is being removed.") from lost
+                if not lost.refused:
+                    raise quorum_lost(lost, spot) from lost
+                await self.back_off(attempt)
+            finally:
+                self._note_if_open(where, ballot, spot)
+        raise Contended("Other writers kept winning this key.", key=spot.key)
+
+    async def settle(
+        self, spot: Spot, prepared: Prepared, *, kill_sealed: bool = False
+    ) -> Record | None:
+        """Make what a prepare met chosen, at the prepared ballot, unless it is settled already.
+
+        Closes the ballot, and all unresolved ballots of the key, when it succeeds.
+        """
+        newest = prepared.newest
+        where = (spot.on.index, spot.key)
+        must_outbid = where in self.unresolved
+        if (prepared.is_settled or not self.rules.readers_write_back) and not must_outbid:
+            self.ballots.close(spot.on.index, prepared.ballot)
+            return newest
+        value = newest.value if newest is not None else Value(self.new_write_id(), False)
+        # From here on the ballot is at drives; it stays open unless the accept is chosen.
+        self.unresolved.setdefault(where, []).append(prepared.ballot)
+        try:
+            await self.accept(spot, prepared.ballot, value, completes=True)
+        except Lost as lost:
+            if not (lost.sealed and kill_sealed):
+                raise
+            await self.accept(spot, prepared.ballot, Value(self.new_write_id(), False))
+            value = Value(value.write_id, False)
+        self.close_all(spot)
+        return Record(prepared.ballot, value)
+
+    def close_all(self, spot: Spot) -> None:
+        """A value above all of the key's unresolved ballots was chosen."""
+        for ballot in self.unresolved.pop((spot.on.index, spot.key), ()):
+            self.ballots.close(spot.on.index, ballot)
+
+    def _note_if_open(self, where: tuple[int, bytes], ballot: Ballot, spot: Spot) -> None:
+        if self.ballots.is_open(spot.on.index, ballot):
+            held = self.unresolved.setdefault(where, [])
+            if ballot not in held:
+                held.append(ballot)
+            self.on_unresolved(spot)
+
+    # ── watermarks ─────────────────────────────────────────────────────────────────────────────
+
+    def own_mark(self, set_index: int) -> int:
+        """Return this proposer's settled watermark as it is now."""
+        if not self.rules.watermark_waits_for_open:
+            return self.ballots.now()
+        return self.ballots.watermark(set_index)
+
+    def stamp(self, set_index: int) -> Stamp:
+        """Return the stamp of a message sent now."""
+        return Stamp(self.members.map.epoch, self.ballots.proposer, self.own_mark(set_index))
+
+    def is_settled(
+        self, set_index: int, ballot: Ballot, marks: dict[tuple[int, int], int], own_mark: int
+    ) -> bool:
+        """Return whether the newest record of a read quorum at `ballot` is chosen, by the marks given."""
+        proposer = ballot_proposer(ballot)
+        if proposer == self.ballots.proposer:
+            return ballot_clock(ballot) <= own_mark
+        return ballot_clock(ballot) <= marks.get((set_index, proposer), 0)
+
+    def learn(self, marks: dict[tuple[int, int], int]) -> None:
+        """Keep watermarks that came with answers, for reads that begin later."""
+        known = self.marks
+        newer = {where: mark for where, mark in marks.items() if mark > known.get(where, 0)}
+        if newer:
+            self.marks = {**known, **newer}
+
+    def read_quorum(self, spot: Spot) -> int:
+        """Return Q1."""
+        read = spot.on.quorums.read
+        return read if self.rules.read_quorum_is_whole else max(1, read - 1)
+
+    async def back_off(self, attempt: int) -> None:
+        """Wait before another ballot; doubles, bounded, spread by the proposer's own numbers."""
+        settings = self.settings
+        spread = 0.5 + (self.ballots.now() * 2654435761 % 1024) / 1024
+        await asyncio.sleep(min(settings.backoff_s * 2**attempt, settings.backoff_max_s) * spread)
+
+    def _observe(
+        self, noes: list[tuple[int, Promise | Refused]] | list[tuple[int, Accepted | Refused]]
+    ) -> None:
+        for _, refusal in noes:
+            if isinstance(refusal, Refused):
+                self.ballots.observe(refusal.ballot)
+
+
+class _Write:
+    """One write with its retries."""
+
+    def __init__(self, proposer: Proposer, spot: Spot, decide: Decide, seal_epoch: int) -> None:
+        self._proposer = proposer
+        self._spot = spot
+        self._decide = decide
+        self._seal_epoch = seal_epoch
+        self._write_id = proposer.new_write_id()
+        self._base: WriteId | None = None
+        self._last_sent: Value | None = None
+        self._previous: Value | None = None
+        #: Ballots of this write that are open.
+        self._open: list[Ballot] = []
+
+    async def run(self) -> Outcome:
+        proposer, settings = self._proposer, self._proposer.settings
+        loop = asyncio.get_running_loop()
+        end = loop.time() + settings.write_s
+        attempt = 0
+        while attempt == 0 or loop.time() < end:
+            prepared = await self._hold(attempt)
+            if prepared is not None:
+                outcome = await self._evaluate(prepared)
+                if outcome is not None:
+                    return outcome
+            await proposer.back_off(attempt)
+            attempt += 1
+        if self._last_sent is not None:
+            raise OutcomeUnknown("The write may or may not become visible.", key=self._spot.key)
+        raise Contended("Other writers kept winning this key.", key=self._spot.key)
+
+    async def _hold(self, attempt: int) -> Prepared | None:
+        """Prepare a fresh ballot; None: refused, try again."""
+        proposer, index = self._proposer, self._spot.on.index
+        ballot = proposer.ballots.issue(index)
+        self._open.append(ballot)
+        try:
+            return await proposer.prepare(self._spot, ballot)
+        except Lost as lost:
+            # Nothing was sent at this ballot but prepares.
+            self._close(ballot)
+            if lost.refused:
+                return None
+            if self._last_sent is not None:
+                raise OutcomeUnknown(
+                    "The write may or may not become visible.", key=self._spot.key
+                ) from lost
+            raise quorum_lost(lost, self._spot) from lost
+
+    async def _evaluate(self, prepared: Prepared) -> Outcome | None:
+        """Decide on what the prepare met, and accept; None: outcome unknown, look again."""
+        newest = prepared.newest
+        if self._last_sent is not None and self._proposer.rules.retries_look_first:
+            verdict = judge(newest, self._write_id, self._base)
+            if verdict is Verdict.UNKNOWN:
+                raise OutcomeUnknown(
+                    "The write may or may not have been replaced.", key=self._spot.key
+                )
+            if verdict is Verdict.APPLIED:
+                return await self._finish_applied(prepared)
+        current = newest.value if newest is not None and newest.value.live else None
+        try:
+            change = self._decide(current)
+        except Rejected:
+            await self._settle(prepared)
+            raise
+        if change is None or (current is None and not change.live):
+            await self._settle(prepared)
+            return Outcome(prepared.ballot, False, current, current)
+        return await self._send(prepared, change)
+
+    async def _send(self, prepared: Prepared, change: Change) -> Outcome | None:
+        newest = prepared.newest
+        value, introduces = self._build(newest, change)
+        self._base = newest.value.write_id if newest is not None else None
+        self._previous = newest.value if newest is not None else None
+        self._last_sent = value
+        try:
+            taken = await self._proposer.accept(
+                self._spot,
+                prepared.ballot,
+                value,
+                seal_epoch=self._seal_epoch,
+                introduces=introduces,
+            )
+        except Lost as lost:
+            if lost.sealed:
+                raise BucketNotFound("The owner of this key is being removed.") from lost
+            if lost.full and not lost.reached:
+                raise StorageFull(needed=lost.needed, reached=lost.reached) from lost
+            return None
+        self._chosen()
+        self._report_replaced(prepared.ballot, value, change, taken)
+        previous = self._previous if self._previous is not None and self._previous.live else None
+        return Outcome(prepared.ballot, True, value if value.live else None, previous)
+
+    def _build(self, newest: Record | None, change: Change) -> tuple[Value, tuple[DataId, ...]]:
+        lineage: tuple[WriteId, ...] = ()
+        before: tuple[DataId, ...] = ()
+        if newest is not None:
+            base = newest.value
+            lineage = (base.write_id, *base.lineage)[:LINEAGE_MAX]
+            before = base.data_ids
+        if not change.live:
+            return Value(self._write_id, False, lineage=lineage), ()
+        introduces = tuple(i for i in change.data_ids if i not in before and i not in change.adopts)
+        value = Value(
+            self._write_id,
+            True,
+            change.summary,
+            change.head,
+            change.inline,
+            change.data_ids,
+            lineage,
+        )
+        return value, introduces
+
+    def _report_replaced(self, ballot: Ballot, value: Value, change: Change, taken: Taken) -> None:
+        doubtful: set[DataId] = set()
+        if change.released is not None:
+            certain = set(change.released)
+        else:
+            before = self._previous.data_ids if self._previous is not None else ()
+            certain = set(before).difference(value.data_ids)
+            doubtful = taken.replaced.difference(before, value.data_ids)
+        if not certain and not doubtful:
+            return
+        self._proposer.on_replaced(self._spot, ballot, certain, doubtful)
+
+    async def _finish_applied(self, prepared: Prepared) -> Outcome:
+        """The write, or one built on it, is on top: make that chosen and report success."""
+        spot = self._spot
+        newest = prepared.newest
+        assert newest is not None
+        try:
+            await self._proposer.accept(spot, prepared.ballot, newest.value, completes=True)
+        except Lost as lost:
+            raise OutcomeUnknown("The write may or may not become visible.", key=spot.key) from lost
+        self._chosen()
+        value = self._last_sent
+        assert value is not None
+        previous = self._previous if self._previous is not None and self._previous.live else None
+        return Outcome(prepared.ballot, True, value if value.live else None, previous)
+
+    async def _settle(self, prepared: Prepared) -> None:
+        """Before an answer that depends on the newest record: make sure that record is chosen."""
+        self._park(but=prepared.ballot)
+        try:
+            await self._proposer.settle(self._spot, prepared)
+        except Lost as lost:
+            raise quorum_lost(lost, self._spot) from lost
+        self._open.clear()
+
+    def _chosen(self) -> None:
+        """A value at the newest of our ballots is chosen: all of them are closed."""
+        for ballot in self._open:
+            self._proposer.ballots.close(self._spot.on.index, ballot)
+        self._open.clear()
+        if self._proposer.unresolved:
+            self._proposer.close_all(self._spot)
+
+    def _close(self, ballot: Ballot) -> None:
+        self._open.remove(ballot)
+        self._proposer.ballots.close(self._spot.on.index, ballot)
+
+    def _park(self, but: Ballot | None = None) -> None:
+        """Hand ballots with unknown outcome to the key's list of unresolved ones."""
+        parked = [ballot for ballot in self._open if ballot != but]
+        if parked:
+            where = (self._spot.on.index, self._spot.key)
+            self._proposer.unresolved.setdefault(where, []).extend(parked)
+
+    def leave_unresolved(self) -> None:
+        """What is still open when the write ends is completed in the background."""
+        index = self._spot.on.index
+        still = [b for b in self._open if self._proposer.ballots.is_open(index, b)]
+        where = (index, self._spot.key)
+        if self._last_sent is None and where not in self._proposer.unresolved:
+            for ballot in still:
+                self._proposer.ballots.close(index, ballot)
+            return
+        if still:
+            held = self._proposer.unresolved.setdefault(where, [])
+            held.extend(b for b in still if b not in held)
+        if where in self._proposer.unresolved:
+            self._proposer.on_unresolved(self._spot)
+
+
+def quorum_lost(lost: Lost, spot: Spot) -> QuorumLost:
+    """Return the error for callers."""
+    return QuorumLost(
+        "Too few drives answered.",
+        needed=lost.needed,
+        reached=lost.reached,
+        causes=lost.causes,
+        set_index=spot.on.index,
+    )
+
+
+def _prepare(members: Members, drive_id: DriveId, request: Prepare) -> Awaitable[Promise | Refused]:
+    return members.drive(drive_id).prepare(request)
+
+
+def _accept(members: Members, drive_id: DriveId, request: Accept) -> Awaitable[Accepted | Refused]:
+    return members.drive(drive_id).accept(request)
+
+
+def _is_promise(answer: Promise | Refused) -> bool:
+    return isinstance(answer, Promise)
+
+
+def _is_accepted(answer: Accepted | Refused) -> bool:
+    return isinstance(answer, Accepted)

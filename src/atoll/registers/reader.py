@@ -1,0 +1,155 @@
+"""Linearizable reads of one key: one round in the common case.
+
+A read quorum shows the newest record. It is chosen when its proposer's watermark, known before the read began,
+covers it, or when a write quorum holds it; otherwise it is completed before it is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from functools import partial
+
+from atoll.base.errors import QuorumLost
+from atoll.base.ids import (
+    CLOCK_COUNTER_BITS,
+    Ballot,
+    DriveId,
+    ballot_clock,
+    ballot_proposer,
+)
+from atoll.core.quorum.fold import Outcome as RoundOutcome
+from atoll.core.quorum.messages import Detail, Read, Record, Shown
+from atoll.registers.fan_out import Round
+from atoll.registers.members import Members, Spot
+from atoll.registers.proposer import Proposer
+from atoll.registers.turns import Turns
+
+
+class Reader:
+    """Reads through one proposer."""
+
+    def __init__(self, proposer: Proposer, turns: Turns) -> None:
+        self._proposer = proposer
+        self._turns = turns
+        self.completion_count = 0
+
+    async def read(self, spot: Spot, detail: Detail) -> Record | None:
+        """Return the chosen record of a key, tombstones included; None when it has none.
+
+        Raises
+            QuorumLost: too few drives answered.
+        """
+        proposer = self._proposer
+        index = spot.on.index
+        marks, own_mark = proposer.marks, proposer.own_mark(index)
+        round_ = await self._show(spot, detail, proposer.read_quorum(spot))
+        newest, holders = self._newest(spot, round_)
+        if newest is None:
+            return None
+        if not proposer.rules.watermark_is_taken_before:
+            marks = proposer.marks
+        if proposer.is_settled(index, newest.ballot, marks, own_mark):
+            return newest
+        if not proposer.rules.readers_write_back or holders >= spot.on.quorums.write:
+            return newest
+        return await self._read_unsettled(spot, detail, newest.ballot)
+
+    async def _show(self, spot: Spot, detail: Detail, needed: int) -> Round[Shown]:
+        proposer = self._proposer
+        members, settings = proposer.members, proposer.settings
+        request = Read(spot.on.index, spot.key, proposer.stamp(spot.on.index), detail)
+        round_: Round[Shown] = Round(
+            [
+                partial(_read, members, drive_id, request)
+                for drive_id in members.ordered(spot.on, spot.key)
+            ],
+            needed=needed,
+            is_ok=_always,
+        )
+        outcome = await round_.run(
+            first=needed, deadline_s=settings.round_s, hedge_s=settings.hedge_s
+        )
+        if outcome is not RoundOutcome.REACHED and len(round_.oks) < proposer.read_quorum(spot):
+            raise QuorumLost(
+                "Too few drives answered.",
+                needed=needed,
+                reached=len(round_.oks),
+                causes=round_.causes(),
+                set_index=spot.on.index,
+            )
+        return round_
+
+    def _newest(self, spot: Spot, round_: Round[Shown]) -> tuple[Record | None, int]:
+        """Return the newest record shown and how many drives showed it; learn watermarks."""
+        newest: Record | None = None
+        holders = 0
+        learned: dict[tuple[int, int], int] = {}
+        own = self._proposer.ballots.proposer
+        for _, shown in round_.oks:
+            record = shown.record
+            if record is None:
+                continue
+            author = ballot_proposer(record.ballot)
+            if author != own:
+                learned[(spot.on.index, author)] = shown.watermark
+            if newest is None or record.ballot > newest.ballot:
+                newest, holders = record, 1
+            elif record.ballot == newest.ballot:
+                holders += 1
+        if learned:
+            self._proposer.learn(learned)
+        return newest, holders
+
+    async def _read_unsettled(self, spot: Spot, detail: Detail, ballot: Ballot) -> Record | None:
+        """Look again while the record is young, count, and complete it if it stays unsettled."""
+        proposer = self._proposer
+        while True:
+            if self._turns.is_taken(spot.key):
+                # A writer of this process is at it: its answer is the quickest way to know.
+                await self._turns.take(spot.key)
+                self._turns.give(spot.key)
+            record, is_chosen = await self._count(spot, detail)
+            if record is None or is_chosen:
+                return record
+            if not self._is_young(record.ballot):
+                break
+            await asyncio.sleep(proposer.settings.reread_s)
+        return await self.complete(spot, detail)
+
+    async def complete(self, spot: Spot, detail: Detail) -> Record | None:
+        """Complete a key, once for all readers of this process that wait for it."""
+        await self._turns.take(spot.key)
+        try:
+            record, is_chosen = await self._count(spot, detail)
+            if record is None or is_chosen:
+                return record
+            self.completion_count += 1
+            return await self._proposer.complete(spot)
+        finally:
+            self._turns.give(spot.key)
+
+    async def _count(self, spot: Spot, detail: Detail) -> tuple[Record | None, bool]:
+        """Ask all drives; return the newest record and whether a write quorum holds it or it is settled."""
+        proposer = self._proposer
+        marks, own_mark = proposer.marks, proposer.own_mark(spot.on.index)
+        round_ = await self._show(spot, detail, len(spot.on.drives))
+        newest, holders = self._newest(spot, round_)
+        if newest is None:
+            return None, True
+        chosen = holders >= spot.on.quorums.write or proposer.is_settled(
+            spot.on.index, newest.ballot, marks, own_mark
+        )
+        return newest, chosen
+
+    def _is_young(self, ballot: Ballot) -> bool:
+        age = self._proposer.ballots.now() - ballot_clock(ballot)
+        return age < int(self._proposer.settings.young_s * 1000) << CLOCK_COUNTER_BITS
+
+
+def _always(_: Shown) -> bool:
+    return True
+
+
+def _read(members: Members, drive_id: DriveId, request: Read) -> Awaitable[Shown]:
+    return members.drive(drive_id).read(request)

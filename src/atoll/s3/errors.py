@@ -1,0 +1,398 @@
+"""ONE table: error class → code, status, message; and how an error is written on the wire.
+
+Owns      every error code this endpoint can answer, and the elements and headers beside it.
+Does not  decide what went wrong; classes of base.errors carry facts, `S3Error` carries codes that only this protocol has.
+Invariant every leaf class of the error tree has a row (a test walks the tree), so no error of
+          ours is answered by guess; a class without a row falls back to its family.
+Source    AWS S3 API reference, "Error responses".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from atoll.base import errors as e
+from atoll.s3.xml.render import PROLOGUE, escape
+from atoll.s3.xml.times import datetime_from_ns, render_http_date
+
+
+class S3Error(e.Rejected):
+    """A rejection that only this protocol knows; `code` is one of `CODES`."""
+
+    def __init__(self, code: str, message: str = "", **fields: object) -> None:
+        assert code in CODES, f"unknown code {code}"
+        self.code = code
+        super().__init__(message or CODES[code][1], **fields)
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """How one error is answered."""
+
+    code: str
+    status: int
+    message: str
+
+
+#: Codes of this protocol alone: what `S3Error` may carry, with status and default message.
+CODES: Final[Mapping[str, tuple[int, str]]] = {
+    "AccessControlListNotSupported": (400, "The bucket does not allow ACLs."),
+    "AccessDenied": (403, "Access Denied"),
+    "BadRequest": (400, "Bad Request"),
+    "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed size"),
+    "IllegalLocationConstraintException": (
+        400,
+        "The location constraint is incompatible for the region specific endpoint this request"
+        " was sent to.",
+    ),
+    "InvalidArgument": (400, "Invalid Argument"),
+    "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
+    "InvalidPolicyDocument": (400, "The content of the form does not meet the conditions."),
+    "InvalidRequest": (400, "The request is not valid."),
+    "InvalidStorageClass": (400, "The storage class you specified is not valid"),
+    "InvalidTag": (400, "The tag provided was not a valid tag."),
+    "InvalidURI": (400, "Couldn't parse the specified URI."),
+    "KeyTooLongError": (400, "Your key is too long"),
+    "MalformedACLError": (
+        400,
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    ),
+    "MalformedXML": (
+        400,
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    ),
+    "MetadataTooLarge": (
+        400,
+        "Your metadata headers exceed the maximum allowed metadata size",
+    ),
+    "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
+    "MissingContentLength": (411, "You must provide the Content-Length HTTP header."),
+    "MissingRequestBodyError": (400, "Request Body is empty"),
+    "NoSuchBucketPolicy": (404, "The bucket policy does not exist"),
+    "NoSuchConfiguration": (404, "The specified configuration does not exist."),
+    "NoSuchCORSConfiguration": (404, "The CORS configuration does not exist"),
+    "NoSuchLifecycleConfiguration": (404, "The lifecycle configuration does not exist"),
+    "NoSuchObjectLockConfiguration": (
+        404,
+        "The specified object does not have a ObjectLock configuration",
+    ),
+    "NoSuchPublicAccessBlockConfiguration": (
+        404,
+        "The public access block configuration was not found",
+    ),
+    "NoSuchWebsiteConfiguration": (
+        404,
+        "The specified bucket does not have a website configuration",
+    ),
+    "NotImplemented": (
+        501,
+        "A header or query you provided implies functionality that is not implemented",
+    ),
+    "ObjectLockConfigurationNotFoundError": (
+        404,
+        "Object Lock configuration does not exist for this bucket",
+    ),
+    "OwnershipControlsNotFoundError": (404, "The bucket ownership controls were not found"),
+    "ReplicationConfigurationNotFoundError": (
+        404,
+        "The replication configuration was not found",
+    ),
+    "ServerSideEncryptionConfigurationNotFoundError": (
+        404,
+        "The server side encryption configuration was not found",
+    ),
+    "UnsupportedArgument": (400, "The request contained an unsupported argument."),
+}
+
+_SLOW_DOWN: Final = "Please reduce your request rate."
+_LATER: Final = "Please try again."
+_INTERNAL: Final = Row("InternalError", 500, "We encountered an internal error. Please try again.")
+
+#: Every leaf class of the error tree. DriveFault leaves never reach this layer; if one did, it would be our fault.
+TABLE: Final[Mapping[type[e.StoreError], Row]] = {
+    e.BucketNotFound: Row("NoSuchBucket", 404, "The specified bucket does not exist"),
+    e.ObjectNotFound: Row("NoSuchKey", 404, "The specified key does not exist."),
+    e.VersionNotFound: Row("NoSuchVersion", 404, "The specified version does not exist."),
+    e.UploadNotFound: Row(
+        "NoSuchUpload",
+        404,
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may"
+        " have been aborted or completed.",
+    ),
+    e.TagsNotFound: Row("NoSuchTagSet", 404, "The TagSet does not exist"),
+    e.BucketExists: Row(
+        "BucketAlreadyExists",
+        409,
+        "The requested bucket name is not available. The bucket namespace is shared by all users"
+        " of the system. Please select a different name and try again.",
+    ),
+    e.BucketNotEmpty: Row("BucketNotEmpty", 409, "The bucket you tried to delete is not empty"),
+    e.PreconditionFailed: Row(
+        "PreconditionFailed",
+        412,
+        "At least one of the pre-conditions you specified did not hold",
+    ),
+    e.ConditionalConflict: Row(
+        "ConditionalRequestConflict",
+        409,
+        "The conditional request cannot succeed due to a conflicting operation against this"
+        " resource.",
+    ),
+    e.NotModified: Row("NotModified", 304, "Not Modified"),
+    e.MethodNotAllowed: Row(
+        "MethodNotAllowed", 405, "The specified method is not allowed against this resource."
+    ),
+    e.AccessDenied: Row("AccessDenied", 403, "Access Denied"),
+    e.SignatureMismatch: Row(
+        "SignatureDoesNotMatch",
+        403,
+        "The request signature we calculated does not match the signature you provided. Check your"
+        " key and signing method.",
+    ),
+    e.UnknownAccessKey: Row(
+        "InvalidAccessKeyId",
+        403,
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    e.RequestExpired: Row("AccessDenied", 403, "Request has expired"),
+    e.RequestTimeSkewed: Row(
+        "RequestTimeTooSkewed",
+        403,
+        "The difference between the request time and the current time is too large.",
+    ),
+    e.InvalidName: Row("InvalidBucketName", 400, "The specified bucket is not valid."),
+    e.InvalidKey: Row("InvalidURI", 400, "Couldn't parse the specified URI."),
+    e.KeyTooLong: Row("KeyTooLongError", 400, "Your key is too long"),
+    e.InvalidRange: Row("InvalidRange", 416, "The requested range is not satisfiable"),
+    e.InvalidArgument: Row("InvalidArgument", 400, "Invalid Argument"),
+    e.InvalidPart: Row(
+        "InvalidPart",
+        400,
+        "One or more of the specified parts could not be found. The part may not have been"
+        " uploaded, or the specified entity tag may not match the part's entity tag.",
+    ),
+    e.InvalidPartOrder: Row(
+        "InvalidPartOrder",
+        400,
+        "The list of parts was not in ascending order. Parts must be ordered by part number.",
+    ),
+    e.InvalidPartNumber: Row(
+        "InvalidPartNumber", 416, "The requested partnumber is not satisfiable"
+    ),
+    e.Malformed: Row("MalformedXML", *CODES["MalformedXML"]),
+    e.TooLarge: Row("EntityTooLarge", *CODES["EntityTooLarge"]),
+    e.TooSmall: Row(
+        "EntityTooSmall",
+        400,
+        "Your proposed upload is smaller than the minimum allowed size",
+    ),
+    e.MetadataTooLarge: Row("MetadataTooLarge", *CODES["MetadataTooLarge"]),
+    e.IncompleteBody: Row(
+        "IncompleteBody",
+        400,
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    ),
+    e.DigestMismatch: Row(
+        "BadDigest",
+        400,
+        "The digest you specified did not match the calculated one.",
+    ),
+    e.InvalidDigest: Row("InvalidDigest", 400, "The digest you specified is not valid."),
+    e.InvalidTag: Row("InvalidTag", *CODES["InvalidTag"]),
+    e.NotSupported: Row("NotImplemented", *CODES["NotImplemented"]),
+    e.QuorumLost: Row("ServiceUnavailable", 503, _LATER),
+    e.Contended: Row("SlowDown", 503, _SLOW_DOWN),
+    # Not SlowDown: whoever retries a conditional write after this may find their own first write.
+    e.OutcomeUnknown: Row("InternalError", 500, "The outcome is not known. Read before retrying."),
+    e.DeadlineExceeded: Row("ServiceUnavailable", 503, _LATER),
+    e.PeerUnreachable: Row("ServiceUnavailable", 503, _LATER),
+    e.Throttled: Row("SlowDown", 503, _SLOW_DOWN),
+    e.NotReady: Row("ServiceUnavailable", 503, _LATER),
+    e.StorageFull: Row("InsufficientStorage", 507, "There is no room left for this write."),
+    e.Bitrot: _INTERNAL,
+    e.RecordCorrupt: _INTERNAL,
+    e.FormatUnknown: _INTERNAL,
+    e.Diverged: _INTERNAL,
+    e.DriveMissing: _INTERNAL,
+    e.DriveFull: _INTERNAL,
+    e.DriveReadOnly: _INTERNAL,
+    e.DriveStale: _INTERNAL,
+    e.DriveBlank: _INTERNAL,
+    e.DriveSlow: _INTERNAL,
+    e.DriveIo: _INTERNAL,
+    e.ShardMissing: _INTERNAL,
+    e.ShardCorrupt: _INTERNAL,
+    e.EpochStale: _INTERNAL,
+}
+
+#: A class of the tree that has no row is answered as its family.
+_FAMILIES: Final[tuple[tuple[type[e.StoreError], Row], ...]] = (
+    (e.Denied, Row("AccessDenied", 403, "Access Denied")),
+    (e.Rejected, Row("InvalidRequest", 400, "The request is not valid.")),
+    (e.Unavailable, Row("ServiceUnavailable", 503, _LATER)),
+)
+
+#: Error fields that appear as elements, in this order.
+_ELEMENTS: Final[Mapping[str, str]] = {
+    "bucket": "BucketName",
+    "key": "Key",
+    "version_id": "VersionId",
+    "upload_id": "UploadId",
+    "argument": "ArgumentName",
+    "condition": "Condition",
+    "method": "Method",
+    "resource_type": "ResourceType",
+    "uri": "URI",
+    "header": "Header",
+    "access_key": "AWSAccessKeyId",
+    "string_to_sign": "StringToSign",
+    "signature": "SignatureProvided",
+    "canonical_request": "CanonicalRequest",
+    "server_time": "ServerTime",
+    "request_time": "RequestTime",
+    "location_constraint": "LocationConstraint",
+    "tag_key": "TagKey",
+    "tag_value": "TagValue",
+}
+
+#: Fields whose element depends on the class, because one word means several things.
+_ELEMENTS_BY_CLASS: Final[Mapping[type[e.StoreError], Mapping[str, str]]] = {
+    S3Error: {"found": "ArgumentValue"},
+    e.InvalidArgument: {"found": "ArgumentValue"},
+    e.InvalidRange: {"size_bytes": "ActualObjectSize", "range": "RangeRequested"},
+    e.TooLarge: {"size_bytes": "ProposedSize", "size_bytes_max": "MaxSizeAllowed"},
+    e.TooSmall: {
+        "size_bytes": "ProposedSize",
+        "size_bytes_min": "MinSizeAllowed",
+        "number": "PartNumber",
+        "etag": "ETag",
+    },
+    e.KeyTooLong: {"size_bytes": "Size", "size_bytes_max": "MaxSizeAllowed"},
+    e.InvalidPart: {"number": "PartNumber", "etag": "ETag"},
+    e.InvalidPartNumber: {"number": "PartNumberRequested", "parts_count": "ActualPartCount"},
+    e.DigestMismatch: {"expected": "ExpectedDigest", "found": "CalculatedDigest"},
+}
+
+#: Classes whose own sentence is better than the table's general one, and safe to show.
+_OWN_SENTENCE: Final = (S3Error, e.InvalidArgument, e.InvalidTag, e.NotSupported, e.InvalidDigest)
+
+_NO_BODY: Final = frozenset({304})
+
+
+def classify(error: BaseException) -> Row:
+    """Return how an error is answered; anything that is not ours is an internal error."""
+    if isinstance(error, S3Error):
+        status, _ = CODES[error.code]
+        return Row(error.code, status, error.message)
+    if isinstance(error, e.BucketExists) and error.fields.get("owned"):
+        return Row(
+            "BucketAlreadyOwnedByYou",
+            409,
+            "Your previous request to create the named bucket succeeded and you already own it.",
+        )
+    for cls in type(error).__mro__:
+        row = TABLE.get(cls)
+        if row is not None:
+            return row
+    for family, row in _FAMILIES:
+        if isinstance(error, family):
+            return row
+    return _INTERNAL
+
+
+class ErrorContext(msgspec.Struct, frozen=True):
+    """What of the request appears in an error document."""
+
+    method: str
+    resource: str
+    request_id: str
+    host_id: str
+    bucket: str | None = None
+    key: str | None = None
+    range: str | None = None
+
+
+def render_error(
+    error: BaseException, context: ErrorContext
+) -> tuple[Row, list[tuple[str, str]], bytes]:
+    """Return row, headers and document of an error; the document is empty where S3 sends none."""
+    row = classify(error)
+    headers = _error_headers(error, row)
+    if context.method == "HEAD" or row.status in _NO_BODY:
+        return row, headers, b""
+    headers.append(("content-type", "application/xml"))
+    return row, headers, _render(error, row, context)
+
+
+def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
+    message = row.message
+    if isinstance(error, _OWN_SENTENCE) and error.message != (type(error).__doc__ or "").strip():
+        message = error.message
+    elements = [("Code", row.code), ("Message", message)]
+    elements += _detail_elements(error, row, context)
+    elements += [
+        ("Resource", context.resource),
+        ("RequestId", context.request_id),
+        ("HostId", context.host_id),
+    ]
+    body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements)
+    return f"{PROLOGUE}<Error>{body}</Error>".encode()
+
+
+def _detail_elements(
+    error: BaseException, row: Row, context: ErrorContext
+) -> list[tuple[str, str]]:
+    """Return the facts of an error that S3 shows. Faults of ours show none: they would name drives and paths."""
+    if not isinstance(error, e.StoreError) or row.status >= 500 and row.status != 501:
+        return []
+    facts = dict(error.fields)
+    if isinstance(error, e.NotFound):
+        if context.bucket is not None and isinstance(error, e.BucketNotFound | e.TagsNotFound):
+            facts.setdefault("bucket", context.bucket)
+        elif context.key is not None:
+            facts.setdefault("key", context.key)
+    if isinstance(error, e.InvalidRange) and context.range:
+        facts.setdefault("range", context.range)
+    own = _ELEMENTS_BY_CLASS.get(type(error), {})
+    pairs = [(element, facts[name]) for name, element in _ELEMENTS.items() if name in facts]
+    pairs += [(element, facts[name]) for name, element in own.items() if name in facts]
+    return [(element, _text(value)) for element, value in pairs if value is not None]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def _error_headers(error: BaseException, row: Row) -> list[tuple[str, str]]:
+    headers: list[tuple[str, str]] = []
+    if row.status == 503:
+        headers.append(("retry-after", "1"))
+    if isinstance(error, e.ObjectNotFound):
+        _add_marker(headers, error.fields.get("delete_marker"))
+    elif isinstance(error, e.MethodNotAllowed):
+        _add_marker(headers, error.fields.get("version_id"))
+        headers.append(("allow", "DELETE"))
+        _add_time(headers, error.fields.get("modified_ns"))
+    elif isinstance(error, e.NotModified):
+        headers.append(("etag", f'"{error.fields["etag"]}"'))
+        _add_time(headers, error.fields.get("modified_ns"))
+    elif isinstance(error, e.InvalidRange) and "size_bytes" in error.fields:
+        headers.append(("content-range", f"bytes */{error.fields['size_bytes']}"))
+    return headers
+
+
+def _add_marker(headers: list[tuple[str, str]], version_id: object) -> None:
+    """Say that a delete marker was found; its id is a string where the caller knows it."""
+    if version_id:
+        headers.append(("x-amz-delete-marker", "true"))
+        if isinstance(version_id, str):
+            headers.append(("x-amz-version-id", version_id))
+
+
+def _add_time(headers: list[tuple[str, str]], modified_ns: object) -> None:
+    if isinstance(modified_ns, int):
+        headers.append(("last-modified", render_http_date(datetime_from_ns(modified_ns))))

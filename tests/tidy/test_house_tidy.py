@@ -1,0 +1,75 @@
+"""The house is in order: contracts, documents, tables and frozen bytes match the tree."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from tidy import documents, frozen, layers, totality
+from tidy.tree import ROOT, render
+
+PACKAGE = ROOT / "src" / "atoll"
+
+
+def _modules() -> set[str]:
+    """Return the dotted names of all modules and packages."""
+    paths = [path.relative_to(ROOT / "src") for path in PACKAGE.rglob("*.py")]
+    names = {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths}
+    return names - {"atoll"}
+
+
+def _packages() -> set[str]:
+    """Return the folders directly below the package."""
+    return {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+def _documents() -> list[tuple[str, str]]:
+    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changes/*.md")]
+    return [(str(path.relative_to(ROOT)), path.read_text("utf-8")) for path in sorted(paths)]
+
+
+def test_import_contracts_speak_of_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    found = [
+        *layers.find_missing_layers(contracts, _modules()),
+        *layers.find_incomplete_contracts(contracts, _modules()),
+    ]
+    assert not found, render(found)
+
+
+def test_no_package_is_an_empty_placeholder() -> None:
+    empty = [
+        str(path.relative_to(ROOT))
+        for path in PACKAGE.rglob("__init__.py")
+        if path.parent != PACKAGE and len(list(path.parent.rglob("*.py"))) == 1
+        and path.read_text("utf-8").count("\n") < 10
+    ]  # fmt: skip
+    assert not empty
+
+
+def test_links_in_documents_resolve() -> None:
+    found = list(documents.find_broken_links(_documents(), ROOT))
+    assert not found, render(found)
+
+
+def test_architecture_maps_the_tree() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    found = [
+        *documents.find_map_gaps(text, _packages()),
+        *documents.find_named_files(text, ROOT, "src/atoll"),
+    ]
+    assert not found, render(found)
+
+
+def test_frozen_formats_are_unchanged() -> None:
+    found = list(frozen.find_thawed(frozen.read_frozen(), frozen.digest_files()))
+    assert not found, render(found)
+
+
+def test_every_format_has_a_page_and_vectors() -> None:
+    modules = [path.stem for path in (PACKAGE / "core" / "formats").glob("[a-z]*.py")]
+    pages = {path: text for path, text in _documents() if path.startswith("docs/formats/")}
+    vectors = [str(path) for path in Path(ROOT / "tests" / "vectors").rglob("*") if path.is_file()]
+    found = list(totality.find_unspecified_formats(modules, pages, vectors))
+    assert not found, render(found)
