@@ -2,11 +2,11 @@
 #
 #   make setup     prepare .venv from the committed lock; nothing else
 #   make run       setup, then serve S3 on LISTEN with the drives in DRIVES
-#   make test      setup, then the whole test suite
+#   make test      setup, then the whole test suite but for live clients
 #   make lint      style, types, layers, tidy
 #   make bench     Atoll and the peer on the same drives (needs Go); BENCH_ARGS=--quick for minutes
 #   make sim       the simulation with SEEDS seeds
-#   make compat    live clients against a running build
+#   make compat    the compatibility suite with live clients
 #   make clean     remove what the targets above made, but never data
 
 SHELL := /bin/sh
@@ -70,14 +70,17 @@ run: setup
 	$(BIN)/atoll serve $(foreach drive,$(DRIVES),'$(drive)') --listen '$(LISTEN)' $(SERVE_ARGS)
 
 test: setup
-	@timeout --kill-after=20 $(TEST_SECONDS_MAX) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST_ARGS)
+	@timeout --kill-after=20 $(TEST_SECONDS_MAX) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not live' $(TEST_ARGS)
 
+# All checks run, so that one failure does not hide the others.
 lint: setup
-	$(BIN)/ruff check $(CODE)
-	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/tidy
+	@failed=""; \
+	for check in 'ruff check $(CODE)' 'ruff format --check $(CODE)' 'mypy' 'lint-imports' \
+	  'python -m pytest -q tests/tidy'; do \
+	  echo "── $$check"; \
+	  $(BIN)/$$check || failed="$$failed, $${check%% $(CODE)}"; \
+	done; \
+	[ -z "$$failed" ] || { echo "lint failed: $${failed#, }" >&2; exit 1; }
 
 format: setup
 	$(BIN)/ruff check --fix $(CODE)
@@ -87,13 +90,13 @@ bench: setup
 	$(BIN)/python tests/bench/compare.py $(BENCH_ARGS)
 
 bench-list: setup
-	$(BIN)/python tests/bench/list_million.py $(BENCH_ARGS)
+	$(BIN)/python tests/bench/compare.py --list-million --drives 4 $(BENCH_ARGS)
 
 sim: setup
 	ATOLL_SIM_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/sim -n $(JOBS)
 
 compat: setup
-	$(BIN)/python -m pytest tests/compat -m "process or not process" -n $(JOBS)
+	$(BIN)/python -m pytest tests/compat $(TEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build .bench .compat .mypy_cache .ruff_cache .import_linter_cache .hypothesis

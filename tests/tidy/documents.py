@@ -70,3 +70,12 @@ def find_undocumented(rule: str, names: Iterable[str], text: str, page: str) -> 
     for name in sorted(names):
         if not any(re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", span) for span in spans):
             yield Finding(rule, page, f"does not explain {name}")
+
+
+def find_unlisted(folder: Path) -> Iterator[Finding]:
+    """Yield notes of a folder that its README.md does not link."""
+    index = folder / "README.md"
+    linked = set(_LINK.findall(index.read_text("utf-8")))
+    for path in sorted(folder.glob("*.md")):
+        if path != index and path.name not in linked:
+            yield Finding("index", str(index), f"does not link {path.name}")

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 
+from atoll.base import errors
+from atoll.config.schema import ENTRIES
+from atoll.s3 import errors as s3_errors
+from atoll.s3.registry import load_actions
+from atoll.s3.routes import table_rows
 from tidy import documents, frozen, layers, totality
 from tidy.tree import ROOT, render
 
 PACKAGE = ROOT / "src" / "atoll"
+
+#: Modules of core/formats that are no record: `framed` is the frame that several records share.
+SHARED_FORMATS = {"framed"}
+#: Modules of s3/actions that serve nothing: `listing` is what all listings share.
+SHARED_ACTION_MODULES = {"listing"}
 
 
 def _modules() -> set[str]:
@@ -68,8 +77,49 @@ def test_frozen_formats_are_unchanged() -> None:
 
 
 def test_every_format_has_a_page_and_vectors() -> None:
-    modules = [path.stem for path in (PACKAGE / "core" / "formats").glob("[a-z]*.py")]
+    modules = {path.stem for path in (PACKAGE / "core" / "formats").glob("[a-z]*.py")}
     pages = {path: text for path, text in _documents() if path.startswith("docs/formats/")}
-    vectors = [str(path) for path in Path(ROOT / "tests" / "vectors").rglob("*") if path.is_file()]
-    found = list(totality.find_unspecified_formats(modules, pages, vectors))
+    vectors = [str(path) for path in (ROOT / "tests" / "vectors").rglob("*") if path.is_file()]
+    found = list(totality.find_unspecified_formats(modules - SHARED_FORMATS, pages, vectors))
+    assert not found, render(found)
+
+
+def test_every_error_has_a_row_in_the_s3_table() -> None:
+    leaves = totality.find_leaves(errors.StoreError)
+    found = list(totality.find_untabled(leaves, s3_errors.TABLE, "src/atoll/s3/errors.py"))
+    assert not found, render(found)
+
+
+def test_every_action_is_routed_documented_and_has_a_file() -> None:
+    served = {
+        action: function.__module__.rpartition(".")[2]
+        for action, function in load_actions().items()
+    }
+    modules = {path.stem for path in (PACKAGE / "s3" / "actions").glob("[a-z]*.py")}
+    found = list(
+        totality.find_unpaired(
+            routed={action for _, _, _, action in table_rows()},
+            served=served,
+            modules=modules,
+            shared=SHARED_ACTION_MODULES,
+            page=(ROOT / "docs" / "compatibility" / "s3.md").read_text("utf-8"),
+        )
+    )
+    assert not found, render(found)
+
+
+def test_every_setting_is_explained() -> None:
+    page = "docs/operations/configuration.md"
+    text = (ROOT / page).read_text("utf-8")
+    names = {entry.name for entry in ENTRIES}
+    found = list(documents.find_undocumented("setting", names, text, page))
+    assert not found, render(found)
+
+
+def test_indexes_name_every_note() -> None:
+    found = [
+        finding
+        for folder in ("docs/design", "docs/decisions")
+        for finding in documents.find_unlisted(ROOT / folder)
+    ]
     assert not found, render(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tidy.tree import Finding
 
@@ -25,28 +25,46 @@ def find_untabled(leaves: Iterable[type], tabled: Iterable[type], table: str) ->
 
 def module_of_action(action: str) -> str:
     """Return the module name of an S3 action: `GetObject` → `get_object`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", action).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", action).lower()
 
 
 def find_unpaired(
-    routed: Iterable[str], modules: Iterable[str], *, table: str, folder: str
+    *,
+    routed: Iterable[str],
+    served: Mapping[str, str],
+    modules: Iterable[str],
+    shared: Iterable[str],
+    page: str,
 ) -> Iterator[Finding]:
-    """Yield routed actions without a file of their name, and files without a route."""
-    wanted = {module_of_action(action): action for action in routed}
-    found = set(modules)
-    for name in sorted(set(wanted) - found):
-        yield Finding("action_file", f"{folder}/{name}.py", f"missing, {wanted[name]} is routed")
-    for name in sorted(found - set(wanted)):
-        yield Finding("action_route", table, f"has no route for {folder}/{name}.py")
+    """Yield actions and action files that do not belong together.
+
+    `served` maps an action to the module whose function serves it; `shared` are modules that serve
+    nothing but several actions use. A routed action is served, or `page` names it as refused; a
+    module serves the action it is named after, or a table of several.
+    """
+    routed, modules, shared = set(routed), set(modules), set(shared)
+    for action in sorted(set(served) - routed):
+        yield Finding("action_route", served[action], f"{action} has no route")
+    for action in sorted(routed):
+        if f"`{action}`" not in page and action not in re.findall(r"\w+", page):
+            yield Finding("action_page", action, "docs/compatibility/s3.md does not name it")
+    busy = set(served.values())
+    for module in sorted(modules - busy - shared):
+        yield Finding("action_file", module, "serves no routed action")
+    for module in sorted((shared - modules) | (shared & busy)):
+        yield Finding("action_file", module, "is listed as shared and is not")
+    for action, module in sorted(served.items()):
+        if module != module_of_action(action) and module_of_action(action) in modules:
+            yield Finding("action_file", module, f"serves {action}, which has its own file")
 
 
 def find_unspecified_formats(
     modules: Iterable[str], pages: dict[str, str], vectors: Iterable[str]
 ) -> Iterator[Finding]:
     """Yield format modules without a page that names them, or without golden vectors."""
-    vectors = list(vectors)
+    names = [path.replace("-", "_") for path in vectors]
     for module in sorted(modules):
         if not any(re.search(rf"\bformats[/.]{module}\b", text) for text in pages.values()):
             yield Finding("format_page", module, "no page in docs/formats names this module")
-        if not any(module in path.rpartition("/")[2] or f"/{module}/" in path for path in vectors):
+        if not any(module in name.rpartition("/")[2] or f"/{module}/" in name for name in names):
             yield Finding("format_vectors", module, "no file in tests/vectors is named after it")

@@ -65,8 +65,8 @@ class AdminApi:
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 _LOG.warning("admin request %s: %s", request.request_id, exc)
             return render_error(request, status, type(exc).__name__, exc.message)
-        except Exception:
-            # The boundary of a front end: a bug becomes one answer and one log record.
+        except Exception:  # noqa: BLE001 (the boundary of a front end)
+            # A bug becomes one answer and one log record, never a dead connection.
             _LOG.exception("admin request %s failed", request.request_id)
             return render_error(
                 request, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", "An error of the node."

@@ -1,4 +1,4 @@
-"""The gate as the admin API sees it: the same one that S3 passes, handed in by the composition root.
+"""The gate as the admin API sees it: the one that S3 passes, injected by the composition root.
 
 `Gate.admit` checks the signature and whether the caller may do `action`; it raises a StoreError
 (Denied, Invalid, Unavailable) otherwise. The body comes back verified against what was signed: its

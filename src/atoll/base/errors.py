@@ -111,6 +111,10 @@ class RequestTimeSkewed(Denied):
     """The request's time differs too much from the server's."""
 
 
+class TokenUnknown(Denied):
+    """The session token is not known."""
+
+
 class Invalid(Rejected):
     """The request is malformed or out of range."""
 
@@ -173,6 +177,22 @@ class DigestMismatch(Invalid):
 
 class InvalidDigest(Invalid):
     """A digest header is not well formed. Field `algorithm`."""
+
+
+class PayloadMismatch(Invalid):
+    """The body does not match its signed digest. Fields `expected`, `found`."""
+
+
+class TrailerMalformed(Invalid):
+    """The trailer is malformed, or not the one announced."""
+
+
+class AuthorizationMalformed(Invalid):
+    """The authorization of the request cannot be understood. Field `region`: the one expected."""
+
+
+class AuthorizationQueryMalformed(Invalid):
+    """The authorization in the query cannot be understood. Field `region`: the one expected."""
 
 
 class InvalidTag(Invalid):

@@ -19,6 +19,8 @@ OBJECT_BYTES_MAX: Final = 5 * TIB
 PUT_BYTES_MAX: Final = 5 * GIB
 PAGE_ROWS_MAX: Final = 1000
 DELETE_KEYS_MAX: Final = 1000
+#: Keys of one DeleteObjects in progress: enough to fill a group commit, few enough to be fair.
+DELETES_AT_ONCE_MAX: Final = 32
 TAGS_PER_OBJECT_MAX: Final = 10
 TAGS_PER_BUCKET_MAX: Final = 50
 BUCKETS_MAX: Final = 10_000

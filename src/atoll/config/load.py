@@ -29,6 +29,8 @@ from atoll.config.schema import ENTRIES, ENV_PREFIX, Entry, Settings
 
 CONFIG_BYTES_MAX: Final = 1 << 20
 SECRET_BYTES_MAX: Final = 4096
+#: Likeness from which a name counts as a misspelling of another, 0 to 1.
+_ALIKE: Final = 0.8
 CONFIG_NAME: Final = "atoll.yaml"
 CONFIG_ENV: Final = ENV_PREFIX + "CONFIG"
 
@@ -220,15 +222,20 @@ def _check_pair(values: Mapping[str, object], origins: Mapping[str, Origin]) -> 
 
 
 def _find_strangers(environ: Mapping[str, str]) -> tuple[str, ...]:
-    known = [entry.env for entry in ENTRIES] + [CONFIG_ENV]
-    # Only near misses: Kubernetes sets ATOLL_PORT, ATOLL_SERVICE_HOST … for a service called atoll.
-    return tuple(
-        f"{name} is no setting{hint}"
-        for name in sorted(environ)
-        if name.startswith(ENV_PREFIX) and name not in known and (hint := _suggest(name, known))
-    )
+    known = [entry.name for entry in ENTRIES] + ["config"]
+    strangers: list[str] = []
+    for variable in sorted(environ):
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if not variable.startswith(ENV_PREFIX) or name in known:
+            continue
+        # Only near misses: Kubernetes sets ATOLL_PORT … for a service that is called atoll.
+        close = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
+        if close:
+            meant = ENV_PREFIX + close[0].upper()
+            strangers.append(f"{variable} is no setting; did you mean {meant}?")
+    return tuple(strangers)
 
 
 def _suggest(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.8)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=_ALIKE)
     return f"; did you mean {close[0]}?" if close else ""

@@ -46,7 +46,7 @@ MASK: Final = "********"
 class Setting:
     """What the schema says of one setting, besides name, type and default."""
 
-    __slots__ = ("doc", "example", "group", "is_list", "is_secret", "parse", "scope")
+    __slots__ = ("alias", "doc", "example", "group", "is_list", "is_secret", "parse", "scope")
 
     def __init__(  # noqa: PLR0913 (one row of a table)
         self,
@@ -58,6 +58,7 @@ class Setting:
         is_secret: bool = False,
         is_list: bool = False,
         example: str = "",
+        alias: str = "",
     ) -> None:
         self.group = group
         self.parse = parse
@@ -66,6 +67,8 @@ class Setting:
         self.is_secret = is_secret
         self.is_list = is_list
         self.example = example
+        #: A second flag.
+        self.alias = alias
 
 
 _DRIVES: Final = "Drives"
@@ -94,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             scope="both",
             is_list=True,
             example="/mnt/d{1...4}",
+            alias="--drive",
         ),
     ] = ("./data/d1", "./data/d2", "./data/d3", "./data/d4")
     metadata_paths: Annotated[

@@ -22,6 +22,7 @@ _SEAL: Final = b"s"
 _WATERMARK: Final = b"w"
 _COPIED: Final = b"c"
 _EPOCH: Final = b"e"
+_OWNER: Final = b"o"
 _SET: Final = struct.Struct(">H")
 _SET_PROPOSER: Final = struct.Struct(">HQ")
 _U64: Final = struct.Struct(">Q")
@@ -47,6 +48,8 @@ class Facts:
         #: Every ballot at or below it counts as promised for keys without a record.
         self.horizon: Ballot = BALLOT_ZERO
         self.epoch = 0
+        #: Id of the drive whose promises these are; empty in a database that was never used.
+        self.owner = ""
         self.seals: dict[tuple[int, bytes], SealFact] = {}
         #: (set, proposer) → settled watermark.
         self.watermarks: dict[tuple[int, int], int] = {}
@@ -78,6 +81,8 @@ class Facts:
                 self.horizon = Ballot(value)
             case b"e":
                 self.epoch = _U64.unpack(value)[0]
+            case b"o":
+                self.owner = value.decode("ascii", "replace")
             case b"s":
                 epoch, lifted = _SEAL_VALUE.unpack(value)
                 self.seals[(_SET.unpack(rest[:2])[0], rest[2:])] = SealFact(epoch, bool(lifted))
@@ -122,6 +127,10 @@ class Facts:
     def plan_epoch(self, epoch: int) -> list[Put]:
         """Return the put that stores the map epoch."""
         return [Put(Table.FACTS, _EPOCH, _U64.pack(epoch))]
+
+    def plan_owner(self, owner: str) -> list[Put]:
+        """Return the put that says whose database this is."""
+        return [Put(Table.FACTS, _OWNER, owner.encode("ascii"))]
 
     def plan_seal(self, set_index: int, prefix: bytes, seal: SealFact) -> list[Put]:
         """Return the put that stores a seal."""

@@ -308,6 +308,18 @@ class Connection(asyncio.Protocol):
         self.sent_bytes += sum(map(len, pieces))
         self._transport.writelines(pieces)
 
+    @property
+    def body_bytes(self) -> int:
+        """Content of the request in work that has arrived."""
+        if self.body is not None:
+            return self.body.received_bytes
+        return 0 if self.head is None else self.head.length_bytes or 0
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether more than `write_buffer_bytes` wait for the client."""
+        return self._is_write_paused
+
     async def drain(self) -> None:
         """Wait until the client has taken enough, or is gone."""
         while self._is_write_paused and not self.is_lost:

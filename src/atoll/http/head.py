@@ -53,12 +53,14 @@ class _Parser(Protocol):
 
 
 _COMMON: Final = (
-    "Host User-Agent Accept Accept-Encoding Authorization Connection Content-Length Content-MD5 "
-    "Content-Type Content-Encoding Date Expect If-Match If-None-Match If-Modified-Since "
-    "If-Unmodified-Since Range Transfer-Encoding X-Amz-Acl X-Amz-Checksum-Mode X-Amz-Content-Sha256 "
-    "X-Amz-Copy-Source X-Amz-Date X-Amz-Decoded-Content-Length X-Amz-Sdk-Checksum-Algorithm "
-    "X-Amz-Security-Token X-Amz-Trailer Amz-Sdk-Invocation-Id Amz-Sdk-Request"
-).split()
+    "Host", "User-Agent", "Accept", "Accept-Encoding", "Authorization", "Connection",
+    "Content-Length", "Content-MD5", "Content-Type", "Content-Encoding", "Date", "Expect",
+    "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range",
+    "Transfer-Encoding", "X-Amz-Acl", "X-Amz-Checksum-Mode", "X-Amz-Content-Sha256",
+    "X-Amz-Copy-Source", "X-Amz-Date", "X-Amz-Decoded-Content-Length",
+    "X-Amz-Sdk-Checksum-Algorithm", "X-Amz-Security-Token", "X-Amz-Trailer",
+    "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request",
+)  # fmt: skip
 #: Spellings that clients use, to their lower case; saves a decoding per header.
 _LOWER: Final = {
     spelling.encode(): name.lower()

@@ -9,7 +9,7 @@ Order     a pair given by the operator is used and never written. Otherwise the 
 Rotation  takes effect when more than half of the drives hold the new generation; then the old pair
           is refused. Otherwise the old pair is written again under a still greater generation, so
           that the next start agrees with this answer.
-Blocking  `load`, `rotate` and `spread` touch files: call them off the event loop. `secret_of` does not.
+Blocking  `load`, `rotate` and `spread` touch files: call them off the event loop.
 Secrets   no message, error or repr of this module holds a secret key.
 """
 

@@ -1,8 +1,8 @@
 """Digests of content: MD5 for ETags, and the checksums that clients promise.
 
 Owns      running digests over a stream, and their comparison with what was promised.
-Does not  choose threads: `ContentDigests.update` is called by the writer of the bytes, off the event
-          loop for large content. It holds no lock: one caller at a time.
+Does not  choose threads: `ContentDigests.update` is called by the writer of the bytes, off the
+          event loop for large content. It holds no lock: one caller at a time.
 Bytes     CRC values are big-endian, as S3 encodes them: 4 bytes, CRC64NVME 8.
 """
 
@@ -29,9 +29,7 @@ class _Running(Protocol):
 
 
 class _Crc:
-    def __init__(
-        self, function: Callable[[bytes | memoryview, int], int], size_bytes: int
-    ) -> None:
+    def __init__(self, function: Callable[[bytes | memoryview, int], int], size_bytes: int) -> None:
         self._function = function
         self._size_bytes = size_bytes
         self._value = 0
@@ -75,6 +73,11 @@ class ContentDigests:
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
         self._checksums = {name: _start(name) for name in algorithms}
         self.size_bytes = 0
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Return the checksums' algorithms, in the order asked for."""
+        return tuple(self._checksums)
 
     def update(self, chunk: bytes | memoryview) -> None:
         """Add a chunk to every digest. Releases the GIL for chunks of 2 KiB and more."""

@@ -1,10 +1,10 @@
 """Register keys of the object layer, and the byte ranges that scans walk.
 
 Owns      the four namespaces: buckets `n/`, objects `b/`, uploads `u/`, parts `p/`.
-Invariant object keys hold no NUL, so `\\0` ends a key inside an upload's or part's register key, and
-          uploads sort by key first, then by upload id.
-Invariant the first 10 bytes (letter, slash, incarnation) are what a seal covers; uploads and parts
-          live in the place of their object.
+Invariant object keys hold no NUL, so `\\0` ends a key inside an upload's or part's register key,
+          and uploads sort by key first, then by upload id.
+Invariant the first 10 bytes (letter, slash, incarnation) are what a seal covers; uploads and
+          parts live in the place of their object.
 Source    docs/design/objects.md
 """
 
@@ -54,7 +54,7 @@ def part_range(
 ) -> tuple[bytes, bytes]:
     """Return start and end of the parts of an upload behind part number `after`."""
     prefix = b"p/" + incarnation + key + b"\0" + upload_id.encode()
-    return prefix + b"\0" + (after + 1).to_bytes(3, "big")[1:], prefix + b"\1"
+    return prefix + b"\0" + min(after + 1, 0xFFFF).to_bytes(2, "big"), prefix + b"\1"
 
 
 def seal_prefixes(incarnation: bytes) -> tuple[bytes, bytes, bytes]:

@@ -112,9 +112,7 @@ def load_upload(key: ObjectKey, record: UploadRecord) -> Upload:
         key=key,
         upload_id=UploadId(record.upload_id),
         initiated_ns=record.initiated_ns,
-        attributes=Attributes(
-            headers=record.headers, metadata=record.metadata, tags=record.tags
-        ),
+        attributes=Attributes(headers=record.headers, metadata=record.metadata, tags=record.tags),
         checksum_algorithm=record.checksum_algorithm,
         checksum_composite=record.checksum_composite,
     )

@@ -9,12 +9,13 @@ headers, the others one XML document.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from atoll.base.clock import Clock
+from atoll.base.errors import AccessDenied
 from atoll.base.names import BucketName, ObjectKey
 from atoll.base.streams import Body
 from atoll.http.messages import Request
@@ -35,12 +36,24 @@ class Principal(msgspec.Struct, frozen=True):
     display_name: str
 
 
+#: Decides whether a principal may do an action on a bucket or key beyond the one that the request
+#: names, such as reading the source of a copy; actions are IAM's names without `s3:`. Raises
+#: AccessDenied.
+Authorise = Callable[[Principal, str, BucketName, ObjectKey | None], None]
+
+
+def deny_all(principal: Principal, action: str, bucket: BucketName, key: ObjectKey | None) -> None:
+    """Refuse everything: what holds where no rule was given. Raises AccessDenied."""
+    raise AccessDenied(access_key=principal.access_key, action=action, bucket=bucket, key=key)
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """What all actions share."""
 
     store: ObjectStore
     clock: Clock
     region: str
+    authorise: Authorise = deny_all
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +75,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int = 200
     output: Document = {}
+    #: Rendered elements that stand behind those of `output` in the document: rows of listings.
+    rows: Iterable[str] | None = None
     #: Headers besides those of the output shape.
     headers: tuple[tuple[str, str], ...] = ()
     content: bytes | AsyncIterator[bytes | memoryview] | None = None

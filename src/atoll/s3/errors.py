@@ -1,7 +1,8 @@
 """ONE table: error class → code, status, message; and how an error is written on the wire.
 
 Owns      every error code this endpoint can answer, and the elements and headers beside it.
-Does not  decide what went wrong; classes of base.errors carry facts, `S3Error` carries codes that only this protocol has.
+Does not  decide what went wrong: classes of base.errors carry facts, `S3Error` carries codes that
+          only this protocol has.
 Invariant every leaf class of the error tree has a row (a test walks the tree), so no error of
           ours is answered by guess; a class without a row falls back to its family.
 Source    AWS S3 API reference, "Error responses".
@@ -46,6 +47,10 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
         400,
         "The location constraint is incompatible for the region specific endpoint this request"
         " was sent to.",
+    ),
+    "IllegalVersioningConfigurationException": (
+        400,
+        "The versioning configuration specified in the request is invalid",
     ),
     "InvalidArgument": (400, "Invalid Argument"),
     "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
@@ -110,7 +115,8 @@ _SLOW_DOWN: Final = "Please reduce your request rate."
 _LATER: Final = "Please try again."
 _INTERNAL: Final = Row("InternalError", 500, "We encountered an internal error. Please try again.")
 
-#: Every leaf class of the error tree. DriveFault leaves never reach this layer; if one did, it would be our fault.
+#: Every leaf class of the error tree. DriveFault leaves stay below the object layer; one that came
+#: here would be our fault.
 TABLE: Final[Mapping[type[e.StoreError], Row]] = {
     e.BucketNotFound: Row("NoSuchBucket", 404, "The specified bucket does not exist"),
     e.ObjectNotFound: Row("NoSuchKey", 404, "The specified key does not exist."),
@@ -162,6 +168,9 @@ TABLE: Final[Mapping[type[e.StoreError], Row]] = {
         403,
         "The difference between the request time and the current time is too large.",
     ),
+    e.TokenUnknown: Row(
+        "InvalidToken", 400, "The provided token is malformed or otherwise invalid."
+    ),
     e.InvalidName: Row("InvalidBucketName", 400, "The specified bucket is not valid."),
     e.InvalidKey: Row("InvalidURI", 400, "Couldn't parse the specified URI."),
     e.KeyTooLong: Row("KeyTooLongError", 400, "Your key is too long"),
@@ -200,6 +209,27 @@ TABLE: Final[Mapping[type[e.StoreError], Row]] = {
         "The digest you specified did not match the calculated one.",
     ),
     e.InvalidDigest: Row("InvalidDigest", 400, "The digest you specified is not valid."),
+    e.PayloadMismatch: Row(
+        "XAmzContentSHA256Mismatch",
+        400,
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    ),
+    e.TrailerMalformed: Row(
+        "MalformedTrailerError",
+        400,
+        "The request contained trailing data that was not well-formed or did not conform to our"
+        " published schema.",
+    ),
+    e.AuthorizationMalformed: Row(
+        "AuthorizationHeaderMalformed",
+        400,
+        "The authorization header that you provided is invalid.",
+    ),
+    e.AuthorizationQueryMalformed: Row(
+        "AuthorizationQueryParametersError",
+        400,
+        "The authorization query parameters that you provided are not valid.",
+    ),
     e.InvalidTag: Row("InvalidTag", *CODES["InvalidTag"]),
     e.NotSupported: Row("NotImplemented", *CODES["NotImplemented"]),
     e.QuorumLost: Row("ServiceUnavailable", 503, _LATER),
@@ -252,6 +282,10 @@ _ELEMENTS: Final[Mapping[str, str]] = {
     "canonical_request": "CanonicalRequest",
     "server_time": "ServerTime",
     "request_time": "RequestTime",
+    "skew_ms_max": "MaxAllowedSkewMilliseconds",
+    "expires_s": "X-Amz-Expires",
+    "expires": "Expires",
+    "headers_not_signed": "HeadersNotSigned",
     "location_constraint": "LocationConstraint",
     "tag_key": "TagKey",
     "tag_value": "TagValue",
@@ -273,10 +307,25 @@ _ELEMENTS_BY_CLASS: Final[Mapping[type[e.StoreError], Mapping[str, str]]] = {
     e.InvalidPart: {"number": "PartNumber", "etag": "ETag"},
     e.InvalidPartNumber: {"number": "PartNumberRequested", "parts_count": "ActualPartCount"},
     e.DigestMismatch: {"expected": "ExpectedDigest", "found": "CalculatedDigest"},
+    e.PayloadMismatch: {
+        "expected": "ClientComputedContentSHA256",
+        "found": "S3ComputedContentSHA256",
+    },
+    e.AuthorizationMalformed: {"region": "Region"},
+    e.AuthorizationQueryMalformed: {"region": "Region"},
 }
 
 #: Classes whose own sentence is better than the table's general one, and safe to show.
-_OWN_SENTENCE: Final = (S3Error, e.InvalidArgument, e.InvalidTag, e.NotSupported, e.InvalidDigest)
+_OWN_SENTENCE: Final = (
+    S3Error,
+    e.InvalidArgument,
+    e.InvalidTag,
+    e.NotSupported,
+    e.InvalidDigest,
+    e.AccessDenied,
+    e.AuthorizationMalformed,
+    e.AuthorizationQueryMalformed,
+)
 
 _NO_BODY: Final = frozenset({304})
 
@@ -344,8 +393,8 @@ def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
 def _detail_elements(
     error: BaseException, row: Row, context: ErrorContext
 ) -> list[tuple[str, str]]:
-    """Return the facts of an error that S3 shows. Faults of ours show none: they would name drives and paths."""
-    if not isinstance(error, e.StoreError) or row.status >= 500 and row.status != 501:
+    """Return the facts of an error that S3 shows; faults of ours show none, they name drives."""
+    if not isinstance(error, e.StoreError) or isinstance(error, e.Damaged | e.Unavailable):
         return []
     facts = dict(error.fields)
     if isinstance(error, e.NotFound):
@@ -396,3 +445,17 @@ def _add_marker(headers: list[tuple[str, str]], version_id: object) -> None:
 def _add_time(headers: list[tuple[str, str]], modified_ns: object) -> None:
     if isinstance(modified_ns, int):
         headers.append(("last-modified", render_http_date(datetime_from_ns(modified_ns))))
+
+
+def render_plain_error(code: str, message: str, *, request_id: str, host_id: str) -> bytes:
+    """Return the document of an error that was found before there was a request."""
+    body = "".join(
+        f"<{name}>{escape(text)}</{name}>"
+        for name, text in (
+            ("Code", code),
+            ("Message", message),
+            ("RequestId", request_id),
+            ("HostId", host_id),
+        )
+    )
+    return f"{PROLOGUE}<Error>{body}</Error>".encode()

@@ -1,7 +1,7 @@
 """The S3 service model, read once from botocore's own description of the protocol.
 
-Owns      turning the model's JSON into `Operation` and `Shape` values, and the few facts it does not state
-          (names of root elements, values that S3 keeps as text).
+Owns      turning the model's JSON into `Operation` and `Shape` values, and the few facts it does
+          not state (names of root elements, values that S3 keeps as text).
 Does not  keep prose, build clients, or interpret requests.
 Invariant one `ServiceModel` serves a process; shapes are built only for the operations asked for.
 Source    botocore data `s3/2006-03-01/service-2.json`; root elements from the AWS API reference.
@@ -41,7 +41,9 @@ _ROOTS: Final = {
     "GetObjectAttributes": "GetObjectAttributesResponse",
     "GetObjectTagging": "Tagging",
     "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationsResult",
-    "ListBucketIntelligentTieringConfigurations": "ListBucketIntelligentTieringConfigurationsOutput",
+    "ListBucketIntelligentTieringConfigurations": (
+        "ListBucketIntelligentTieringConfigurationsOutput"
+    ),
     "ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult",
     "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
     "ListBuckets": "ListAllMyBucketsResult",
@@ -52,14 +54,14 @@ _ROOTS: Final = {
     "ListParts": "ListPartsResult",
 }
 
-#: S3 stores and returns the Expires header as it came, a date or not.
-_TEXT_MEMBERS: Final = frozenset({"Expires"})
+#: S3 returns the Expires header, and what shall stand in for it, as it came: a date or not.
+_TEXT_MEMBERS: Final = frozenset({"Expires", "ResponseExpires"})
 
 _Json = Mapping[str, object]
 
 
 class ServiceModel:
-    """The operations of the service, by name; shapes of an operation are built when first asked for."""
+    """The operations of the service, by name."""
 
     def __init__(self, document: _Json, names: Collection[str] | None = None) -> None:
         operations = cast("Mapping[str, _Json]", document["operations"])
@@ -143,7 +145,7 @@ class ServiceModel:
         for key in ("location", "xmlAttribute", "streaming"):
             if key in facts:
                 merged[key] = facts[key]
-        if name in _TEXT_MEMBERS and facts.get("location") == "header":
+        if name in _TEXT_MEMBERS and "location" in facts:
             return Member(name, Shape(name, Kind.STRING), merged)
         return Member(name, self._build_shape(str(facts["shape"])), merged)
 

@@ -1,7 +1,7 @@
 """ONE table: (method, level, marks of query and headers) → action.
 
-Owns      which action a request asks for. A mark is a query name (`acl`), a query name with its value
-          (`list-type=2`), a header (`@x-amz-copy-source`), or several joined by `&`.
+Owns      which action a request asks for. A mark is a query name (`acl`), a query name with its
+          value (`list-type=2`), a header (`@x-amz-copy-source`), or several joined by `&`.
 Does not  decide whether an action exists here: the front end answers NotImplemented for those
           without an action file, after the gate.
 Invariant a request names exactly one action or none; a sub-resource is never ignored, so that
@@ -193,7 +193,7 @@ UNROUTED: Final[Mapping[str, str]] = {
     "GetBucketNotification": "superseded by GetBucketNotificationConfiguration at the same address",
     "PutBucketLifecycle": "superseded by PutBucketLifecycleConfiguration at the same address",
     "PutBucketNotification": "superseded by PutBucketNotificationConfiguration at the same address",
-    "ListDirectoryBuckets": "same address as ListBuckets; directory buckets have their own endpoint",
+    "ListDirectoryBuckets": "same address as ListBuckets, at the endpoint of directory buckets",
     "WriteGetObjectResponse": "belongs to the Object Lambda endpoint",
 }
 
@@ -262,7 +262,7 @@ class _Group:
 
 
 class Router:
-    """Finds the action of a request. Built once; lookups of requests without marks cost one dict access."""
+    """Finds the action of a request. Built once; without marks a lookup is one dict access."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, Level], _Group] = {}

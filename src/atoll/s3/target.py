@@ -1,8 +1,8 @@
 """What the request line and Host header name: bucket, key, query parameters.
 
 Owns      path style and virtual-host style, percent-decoding (exactly once), UTF-8.
-Does not  validate bucket names or keys (base.names) or normalise anything: keys are opaque, so `..`, `.`,
-          `//` and a trailing `/` are parts of a key like any other.
+Does not  validate bucket names or keys (base.names) or normalise anything: keys are opaque, so
+          `..`, `.`, `//` and a trailing `/` are parts of a key like any other.
 Invariant the path is cut at `/` before it is decoded: an encoded slash never moves a border.
 Source    AWS "Virtual hosting of general purpose buckets".
 """

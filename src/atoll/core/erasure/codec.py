@@ -1,10 +1,10 @@
 """The erasure code at machine speed: blocks of a stripe, and missing blocks from the others.
 
-Owns      the bridge to ISA-L through pyeclib, whose fragments carry an 80-byte header in front of the
-          payload. The header depends on (k, m, stripe size, index) only, so shards are stored
-          without it and it is put back from a template for reconstruction.
-Does not  read or write shards, or check that a block is right; who calls has verified them.
-Invariant the blocks equal those of `reference`, which is the specification.
+Owns      the bridge to ISA-L through pyeclib, whose fragments carry an 80-byte header in front of
+          the payload. The header depends on (k, m, stripe size, index) only, so shards are stored
+          without it and it is put back from a template for reconstruction. Does not  read or write
+          shards, or check that a block is right; who calls has verified them. Invariant the blocks
+          equal those of `reference`, which is the specification.
 Copies    data blocks are views of the stripe; only parity blocks and a padded last block are new.
 Special   m = 0 is refused by pyeclib: the stripe is cut and nothing else.
 """
@@ -25,14 +25,12 @@ Block = bytes | memoryview
 
 
 class Codec:
-    """Encodes and rebuilds stripes of one shape. Stateless but for a cache; safe to share by threads."""
+    """Encodes and rebuilds stripes of one shape. Threads may share it; its only state is a cache."""
 
     def __init__(self, *, data: int, parity: int) -> None:
         self.data = data
         self.parity = parity
-        self._driver = (
-            ECDriver(k=data, m=parity, ec_type="isa_l_rs_cauchy") if parity else None
-        )
+        self._driver = ECDriver(k=data, m=parity, ec_type="isa_l_rs_cauchy") if parity else None
         self._headers: dict[int, tuple[bytes, ...]] = {}
 
     def encode(self, content: bytes) -> list[Block]:
@@ -41,9 +39,7 @@ class Codec:
             raise ValueError("a stripe has at least one byte")
         size = -(-len(content) // self.data)
         view = memoryview(content)
-        blocks: list[Block] = [
-            view[start : start + size] for start in range(0, len(content), size)
-        ]
+        blocks: list[Block] = [view[start : start + size] for start in range(0, len(content), size)]
         if len(content) % size:
             blocks[-1] = bytes(blocks[-1]).ljust(size, b"\0")
         blocks += [bytes(size)] * (self.data - len(blocks))

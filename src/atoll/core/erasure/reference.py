@@ -70,9 +70,7 @@ def invert_matrix(matrix: Matrix) -> Matrix:
         ValueError: the matrix has none.
     """
     size = len(matrix)
-    work = [
-        [*row, *(int(column == i) for column in range(size))] for i, row in enumerate(matrix)
-    ]
+    work = [[*row, *(int(column == i) for column in range(size))] for i, row in enumerate(matrix)]
     for column in range(size):
         pivot = next((row for row in range(column, size) if work[row][column]), None)
         if pivot is None:

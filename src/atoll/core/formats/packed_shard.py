@@ -1,55 +1,54 @@
-"""A small shard as one database value, format 1: the header of a shard file, then its framed blocks.
+"""A small shard in the drive's database, format 1: a listing row and a body row.
 
-Owns      the key and the value of a packed shard in the table of shards.
+Owns      keys and values of packed shards in the table of shards. The body is the header of a shard
+          file and its framed blocks; the listing row is the header alone, so that walking the
+          shards of a drive does not read their bytes.
 Layout    docs/formats/packed-shard.md
-Key       begins with the set, so that the shards of a set are one ordered stream, oldest data first.
+Pair      both rows are written and removed in one atomic commit.
+Key       begins with the set, so that the shards of a set are one ordered stream, oldest data
+          first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Final
 
 from atoll.base.errors import RecordCorrupt
 from atoll.base.ids import DataId
-from atoll.core.formats.shard_file import (
-    Block,
-    BlockFrames,
-    ShardHeader,
-    decode_header,
-    encode_header,
-)
+from atoll.core.formats.shard_file import Block, BlockFrames, ShardHeader, encode_header
 
-KEY_BYTES: Final = 19
+KEY_BYTES: Final = 20
 
 
-def packed_key(set_index: int, data_id: bytes, index: int) -> bytes:
-    """Return the key of a packed shard: set u16, data id, index u8."""
-    return set_index.to_bytes(2, "big") + data_id + index.to_bytes(1, "big")
+class Row(IntEnum):
+    """Which of the two rows of a packed shard a key names."""
+
+    LISTING = 0
+    BODY = 1
 
 
-def parse_packed_key(key: bytes) -> tuple[int, DataId, int]:
-    """Return set, data id and index of a key.
+def packed_key(row: Row, set_index: int, data_id: bytes, index: int) -> bytes:
+    """Return the key of a row: set u16, row u8, data id, shard index u8."""
+    return b"".join(
+        (set_index.to_bytes(2, "big"), row.to_bytes(1, "big"), data_id, index.to_bytes(1, "big"))
+    )
+
+
+def parse_packed_key(key: bytes) -> tuple[Row, int, DataId, int]:
+    """Return row, set, data id and index of a key.
 
     Raises
-        RecordCorrupt: the key has another length.
+        RecordCorrupt: the key is not one of a packed shard.
     """
-    if len(key) != KEY_BYTES:
+    if len(key) != KEY_BYTES or key[2] > Row.BODY:
         raise RecordCorrupt("The key of a packed shard is damaged.", key=key)
-    return int.from_bytes(key[:2], "big"), DataId(key[2:18]), key[18]
+    return Row(key[2]), int.from_bytes(key[:2], "big"), DataId(key[3:19]), key[19]
 
 
-def encode_packed(header: ShardHeader, blocks: Sequence[Block]) -> bytes:
-    """Return the value of a packed shard."""
+def encode_packed(header: ShardHeader, blocks: Sequence[Block]) -> tuple[bytes, bytes]:
+    """Return the values of listing row and body row."""
     frames = BlockFrames(header.set_index, header.data_id, header.index)
-    return b"".join((encode_header(header), *frames.wrap(0, blocks)))
-
-
-def decode_packed(raw: bytes) -> tuple[ShardHeader, int]:
-    """Return the header of a packed shard and where its first frame begins.
-
-    Raises
-        RecordCorrupt: the header is damaged.
-        FormatUnknown: written by a later version.
-    """
-    return decode_header(raw)
+    listed = encode_header(header)
+    return listed, b"".join((listed, *frames.wrap(0, blocks)))

@@ -32,7 +32,8 @@ FANOUT: Final = 256
 #: data bytes u64, data id. The key and a checksum over everything before it follow.
 _FIXED: Final = struct.Struct(">8sHHBBHIIQ16s")
 _PLACE: Final = struct.Struct(">16sIH")
-#: Odd, so that block numbers give distinct seeds; the golden ratio, so that they differ in all bits.
+#: Odd, so that block numbers give distinct seeds; the golden ratio, so that they differ in all
+#: bits.
 _SEED_STEP: Final = 0x9E3779B97F4A7C15
 _U64: Final = (1 << 64) - 1
 
@@ -126,14 +127,15 @@ class BlockFrames:
             pieces.append(block)
         return pieces
 
-    def unwrap(self, first: int, raw: bytes, sizes: Sequence[int]) -> list[memoryview | None]:
-        """Return views of the blocks framed in `raw`, from number `first` on.
+    def unwrap(
+        self, first: int, raw: bytes, sizes: Sequence[int], *, start: int = 0
+    ) -> list[memoryview | None]:
+        """Return views of the blocks framed in `raw` at `start`, from number `first` on.
 
         A block that does not match its checksum, or is cut off, is None.
         """
         blocks: list[memoryview | None] = []
         view = memoryview(raw)
-        start = 0
         for number, size in enumerate(sizes, first):
             middle = start + CHECKSUM_BYTES
             end = middle + size

@@ -1,1 +1,1 @@
-"""One file per S3 action; each has one coroutine `handle(call)`."""
+"""S3 actions, one file each: what an authorised call does, in terms of the object layer."""

@@ -1,9 +1,9 @@
 """Rows of listings, rendered by hand: the same bytes as the model's renderer, several times faster.
 
-Owns      `Contents`, `Version`, `DeleteMarker` and `CommonPrefixes` elements and the frame around them.
+Owns      `Contents`, `Version`, `DeleteMarker`, `CommonPrefixes` and the frame around them.
 Does not  decide what is listed or how keys are encoded: keys arrive as text, already
           percent-encoded if the client asked for it.
-Invariant each row equals what `render.render_structure` gives for the same values; a test compares them.
+Invariant each row equals what `render.render_structure` gives for the same values; a test compares.
 Bytes     a page of 1,000 rows is one string of about 300 KB, built by one join.
 """
 

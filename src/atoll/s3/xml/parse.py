@@ -1,7 +1,7 @@
 """Parse a request document into the members of an input shape.
 
-Owns      the limits of hostile XML: no DTD, no entity, no processing instruction, bounded depth; the
-          rules of types; which elements a shape knows.
+Owns      the limits of hostile XML: no DTD, no entity, no processing instruction, bounded depth;
+          the rules of types; which elements a shape knows.
 Does not  judge values (counts, choices, ranges), actions do; nor bound the size, the reader does.
 Invariant an element the shape does not know, a second copy of a single element, text between
           elements and a missing required member are Malformed: no wish is silently dropped.

@@ -1,0 +1,123 @@
+"""`atoll credentials`: where the root pair is, its use in a shell, and its rotation.
+
+A secret is printed by `show --reveal`, `env` and `rotate --reveal` only, which exist for that.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from atoll.cli.client import connect, find_pair
+from atoll.cli.exits import CliFailure, ExitCode
+from atoll.cli.options import JsonOption, takes_settings
+from atoll.cli.output import print_facts, print_json
+from atoll.cli.tools import tools_of
+from atoll.config.credentials import KeyPair, generate_pair, parse_pair
+from atoll.config.load import Configuration
+
+app = typer.Typer(no_args_is_help=True)
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@app.command("show")
+@takes_settings("client", "both")
+def show(
+    context: typer.Context,
+    configuration: Configuration,
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret key too.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show where the root pair is kept."""
+    pair, path = find_pair(configuration)
+    facts = {
+        "source": "configuration" if path is None else str(path),
+        "access_key": pair.access_key,
+    }
+    if reveal:
+        facts["secret_key"] = pair.secret_key
+    if json:
+        print_json(facts)
+    else:
+        print_facts(facts.items())
+
+
+@app.command("env")
+@takes_settings("client", "both")
+def env(context: typer.Context, configuration: Configuration) -> None:
+    """Print shell lines that let AWS tools use this node: eval "$(atoll credentials env)"."""
+    pair, _ = find_pair(configuration)
+    lines = {
+        "AWS_ACCESS_KEY_ID": pair.access_key,
+        "AWS_SECRET_ACCESS_KEY": pair.secret_key,
+        "AWS_DEFAULT_REGION": configuration.settings.region,
+        "AWS_ENDPOINT_URL": configuration.settings.endpoint,
+    }
+    for name, value in lines.items():
+        print(f"export {name}={shlex.quote(value)}")
+    # A session token of another account would spoil every signature.
+    print("unset AWS_SESSION_TOKEN")
+
+
+@app.command("rotate")
+@takes_settings("client", "both")
+def rotate(  # noqa: PLR0913 (flags)
+    context: typer.Context,
+    configuration: Configuration,
+    new_access_key: Annotated[
+        str | None, typer.Option("--new-access-key", help="The new access key.")
+    ] = None,
+    new_secret_key: Annotated[
+        str | None,
+        typer.Option(
+            "--new-secret-key",
+            help="The new secret key; `-` reads it from standard input, where nobody sees it.",
+        ),
+    ] = None,
+    *,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Generate the pair here and print it.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Replace the root pair on all drives. The old pair is refused from then on."""
+    tools = tools_of(context)
+    pair = _read_new_pair(new_access_key, new_secret_key)
+    if pair is None and reveal:
+        pair = generate_pair(tools.entropy)
+    parts = urlsplit(configuration.settings.endpoint)
+    if pair is not None and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise CliFailure(
+            f"a secret key must not cross the network unencrypted to {parts.netloc}; use https, "
+            "or let the node generate the pair",
+            ExitCode.USAGE,
+        )
+    done = connect(tools, configuration).rotate(pair)
+    facts = {
+        "access_key": done.access_key,
+        "generation": str(done.generation),
+        "written": " ".join(done.written),
+        "failed": " ".join(done.failed),
+    }
+    if pair is not None and reveal:
+        facts["secret_key"] = pair.secret_key
+    if json:
+        print_json(facts | {"written": done.written, "failed": done.failed})
+    else:
+        print_facts(facts.items())
+
+
+def _read_new_pair(access_key: str | None, secret_key: str | None) -> KeyPair | None:
+    if access_key is None and secret_key is None:
+        return None
+    if access_key is None or secret_key is None:
+        raise CliFailure("--new-access-key and --new-secret-key are given together", ExitCode.USAGE)
+    if secret_key == "-":
+        secret_key = sys.stdin.readline().rstrip("\r\n")
+    return parse_pair(access_key, secret_key)

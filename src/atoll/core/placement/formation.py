@@ -1,0 +1,188 @@
+"""Form a node's cluster from what its drives say of themselves: who belongs, who is blank, who is refused.
+
+Pure: identities in, a plan out. Owns the rules for first start, replacement, foreign drives, clones and rewound snapshots.
+
+First start   no path has an identity of a formed cluster: every path becomes a drive of a new one. A crash in the middle
+              of a first start leaves identities that are not formed; they hold nothing and are made anew.
+Blank         a path without identity takes the place of a member that is not there, under a new drive id and a new epoch.
+Foreign       a drive of another cluster than most drives is refused, never wiped.
+Clone         of two paths with one drive id the one with the lower generation is refused.
+Rewound       every start raises each drive's generation and all drives note all generations; a drive that is behind what
+              another one noted for it has forgotten promises, and is treated as blank under its own path.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from atoll.base.ids import ClusterId, DriveId
+from atoll.core.placement.cluster_map import ClusterMap
+from atoll.core.placement.sets import Layout, plan_map
+
+
+class FormationError(ValueError):
+    """The paths cannot form a cluster; the message says why and what to do."""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What the drive at one path says of itself."""
+
+    drive_id: DriveId
+    generation: int
+    map: ClusterMap
+    #: Drive id → generation, of all drives that were there at its last start.
+    generations: dict[str, int]
+    #: Every drive of the cluster had an identity when this was written.
+    is_formed: bool = True
+
+
+class Seat(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one path. `drive_id` is None when the drive is refused, with the reason."""
+
+    drive_id: DriveId | None
+    generation: int = 1
+    #: Holds nothing that counts: the register database must be rebuilt before it votes.
+    is_blank: bool = False
+    reason: str = ""
+
+
+class Formation(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster map to run with, and a seat per path, in order."""
+
+    map: ClusterMap
+    seats: tuple[Seat, ...]
+    is_first: bool
+
+    @property
+    def generations(self) -> dict[str, int]:
+        """Return the generation of each seated drive."""
+        return {seat.drive_id: seat.generation for seat in self.seats if seat.drive_id is not None}
+
+
+def form(
+    claims: Sequence[Claim | None],
+    layout: Layout,
+    *,
+    new_id: Callable[[], str],
+    new_seed: Callable[[], int],
+) -> Formation:
+    """Return the formation of a node whose paths made these claims (None: no identity).
+
+    Raises
+        FormationError: no cluster has most drives, or there are more paths than members.
+    """
+    if not any(claim is not None and claim.is_formed for claim in claims):
+        return _form_first(len(claims), layout, new_id, new_seed)
+    cluster_id = _winning_cluster(claims)
+    seats: list[Seat | None] = [None] * len(claims)
+    members: list[tuple[int, Claim]] = []
+    for index, claim in enumerate(claims):
+        if claim is None:
+            continue
+        if claim.map.cluster_id != cluster_id:
+            seats[index] = Seat(
+                drive_id=None, reason=f"belongs to another cluster ({claim.map.cluster_id})"
+            )
+        else:
+            members.append((index, claim))
+    newest = max((claim.map for _, claim in members), key=lambda found: found.epoch)
+    noted = _noted_generations([claim for _, claim in members])
+    _seat_members(members, newest, noted, seats)
+    return _seat_blanks(seats, newest, noted, new_id)
+
+
+def _form_first(
+    count: int, layout: Layout, new_id: Callable[[], str], new_seed: Callable[[], int]
+) -> Formation:
+    ids = [DriveId(new_id()) for _ in range(count)]
+    made = plan_map(
+        cluster_id=ClusterId(new_id()), epoch=1, seed=new_seed(), drives=ids, layout=layout
+    )
+    seats = tuple(Seat(drive_id=drive_id) for drive_id in ids)
+    return Formation(map=made, seats=seats, is_first=True)
+
+
+def _winning_cluster(claims: Sequence[Claim | None]) -> ClusterId:
+    votes = Counter(claim.map.cluster_id for claim in claims if claim is not None)
+    (winner, count), *others = votes.most_common()
+    if others and others[0][1] == count:
+        raise FormationError(
+            f"the drives belong to {len(votes)} clusters and none has most of them; "
+            "name only the drives of one cluster"
+        )
+    return winner
+
+
+def _noted_generations(claims: Sequence[Claim]) -> dict[str, int]:
+    noted: dict[str, int] = {}
+    for claim in claims:
+        for drive_id, generation in claim.generations.items():
+            noted[drive_id] = max(noted.get(drive_id, 0), generation)
+    return noted
+
+
+def _seat_members(
+    members: list[tuple[int, Claim]],
+    newest: ClusterMap,
+    noted: dict[str, int],
+    seats: list[Seat | None],
+) -> None:
+    known = {drive_id for on in newest.sets for drive_id in on.drives}
+    best: dict[DriveId, int] = {}
+    for index, claim in members:
+        rival = best.get(claim.drive_id)
+        if rival is None or claim.generation > dict(members)[rival].generation:
+            best[claim.drive_id] = index
+    for index, claim in members:
+        if claim.drive_id not in known:
+            seats[index] = Seat(drive_id=None, reason="was replaced by another drive")
+        elif best[claim.drive_id] != index:
+            seats[index] = Seat(drive_id=None, reason="is a clone of another drive named here")
+        else:
+            latest = noted.get(claim.drive_id, 0)
+            seats[index] = Seat(
+                drive_id=claim.drive_id,
+                generation=max(latest, claim.generation) + 1,
+                is_blank=claim.generation < latest,
+                reason="was rewound to an older state" if claim.generation < latest else "",
+            )
+
+
+def _seat_blanks(
+    seats: list[Seat | None],
+    newest: ClusterMap,
+    noted: dict[str, int],
+    new_id: Callable[[], str],
+) -> Formation:
+    order = list(dict.fromkeys(drive_id for on in newest.sets for drive_id in on.drives))
+    seated = {seat.drive_id for seat in seats if seat is not None}
+    vacant = [drive_id for drive_id in order if drive_id not in seated]
+    renamed: dict[DriveId, DriveId] = {}
+    for index, seat in enumerate(seats):
+        if seat is not None:
+            continue
+        if not vacant:
+            raise FormationError(
+                f"{len(seats)} paths were named, but the cluster has {len(order)} drives and all are "
+                "here; name only the drives of the cluster"
+            )
+        preferred = order[index] if index < len(order) and order[index] in vacant else vacant[0]
+        vacant.remove(preferred)
+        renamed[preferred] = DriveId(new_id())
+        seats[index] = Seat(drive_id=renamed[preferred], is_blank=True, reason="is blank")
+    made = _rename(newest, renamed) if renamed else newest
+    final = tuple(seat for seat in seats if seat is not None)
+    return Formation(map=made, seats=final, is_first=False)
+
+
+def _rename(old: ClusterMap, renamed: dict[DriveId, DriveId]) -> ClusterMap:
+    sets = tuple(
+        msgspec.structs.replace(
+            on, drives=tuple(renamed.get(drive_id, drive_id) for drive_id in on.drives)
+        )
+        for on in old.sets
+    )
+    return msgspec.structs.replace(old, epoch=old.epoch + 1, sets=sets)

@@ -1,0 +1,81 @@
+"""The reserve: room that writes of new bytes leave free, so that deletes and tombstones still fit.
+
+Owns      when a file system counts as full.
+Invariant nothing that frees room, and no register write, asks here; whoever stores new bytes does.
+Scale     1 % of the file system, at least 64 MiB and at most 10 GiB; a small one keeps a sixteenth,
+          because 64 MiB of 256 MiB would be a quarter of what the user bought.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from atoll.base.errors import DriveFull
+from atoll.base.units import GIB, MIB
+from atoll.drives.io import drive_fault
+
+_SMALL_BYTES: Final = 64 * MIB
+_LARGE_BYTES: Final = 10 * GIB
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """Size of a file system and what of it is free for this process."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+class Room(Protocol):
+    """Says whether new bytes may be stored."""
+
+    def check(self, wanted_bytes: int) -> None:
+        """Return if `wanted_bytes` more leave the reserve free.
+
+        May block; called in a drive's threads. Raises DriveFull.
+        """
+        ...
+
+
+def default_reserve(total_bytes: int) -> int:
+    """Return the reserve of a file system."""
+    return max(
+        min(total_bytes // 100, _LARGE_BYTES),
+        min(_SMALL_BYTES, total_bytes // 16),
+    )
+
+
+class FileSystemRoom:
+    """Room on the file system that holds a directory."""
+
+    def __init__(self, path: Path, reserve_bytes: int | None = None) -> None:
+        self._path = path
+        self._reserve_bytes = reserve_bytes
+
+    def measure(self) -> Capacity:
+        """Return size and free bytes. Raises DriveFault where the file system does not answer."""
+        try:
+            facts = os.statvfs(self._path)
+        except OSError as exc:
+            raise drive_fault(exc) from exc
+        return Capacity(
+            total_bytes=facts.f_blocks * facts.f_frsize, free_bytes=facts.f_bavail * facts.f_frsize
+        )
+
+    def reserve(self, capacity: Capacity) -> int:
+        """Return the bytes that are kept free."""
+        if self._reserve_bytes is not None:
+            return self._reserve_bytes
+        return default_reserve(capacity.total_bytes)
+
+    def check(self, wanted_bytes: int) -> None:
+        """Return if `wanted_bytes` more leave the reserve free. Raises DriveFull."""
+        capacity = self.measure()
+        reserve = self.reserve(capacity)
+        if capacity.free_bytes - wanted_bytes < reserve:
+            raise DriveFull(
+                path=str(self._path), free_bytes=capacity.free_bytes, reserve_bytes=reserve
+            )

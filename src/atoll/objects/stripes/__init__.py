@@ -1,0 +1,8 @@
+"""Stripes: the bytes of objects as erasure-coded shards on the drives of a set.
+
+`StripeStore` implements `objects.bytes_contract.ByteStore`.
+"""
+
+from atoll.objects.stripes.store import Limits, StripeStore, Watchers
+
+__all__ = ["Limits", "StripeStore", "Watchers"]

@@ -1,0 +1,154 @@
+"""Turn an edit of a key's versions into one register write.
+
+Owns      the two ways an edit becomes a write. Fast: the edit runs inside `decide`, no page is
+          touched. Slow: the register is read, pages are loaded, the edit runs, new pages are
+          written, and the write succeeds only on the very value that was read.
+Does not  judge conditions: the edit does, on the chain it is given, and may run many times.
+Crash     pages written before a lost write are orphans; a manifest whose version went is freed
+          by the scan job if its parts were not freed here.
+Source    docs/design/objects.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from atoll.base.errors import Contended, Damaged, Unavailable
+from atoll.base.ids import DataId
+from atoll.core.formats.data_ref import StoredRef
+from atoll.core.formats.version_page import VersionPage
+from atoll.core.quorum.messages import Value
+from atoll.objects.buckets import BucketDirectory
+from atoll.objects.values import Bucket
+from atoll.objects.versions.chain import Chain, Overfull, PageNeeded
+from atoll.objects.versions.pages import Pages
+from atoll.registers.contract import Cell, Change, RegisterStore
+
+#: An edit of the slow way loses only to other writers of the key; this many in a row is contention.
+ATTEMPTS_MAX: Final = 16
+
+#: Changes a chain; may run several times, each on a chain of its own. Raises Rejected to refuse.
+Edit = Callable[[Chain], None]
+
+
+class VersionEditor:
+    """Applies edits to the versions of keys."""
+
+    def __init__(self, registers: RegisterStore, buckets: BucketDirectory, pages: Pages) -> None:
+        self._registers = registers
+        self._buckets = buckets
+        self._pages = pages
+
+    async def change(self, bucket: Bucket, cell: Cell, edit: Edit) -> None:
+        """Apply an edit. One that leaves its chain untouched writes nothing."""
+        blocked = False
+        chain: Chain | None = None
+
+        def decide(value: Value | None) -> Change | None:
+            nonlocal blocked, chain
+            blocked = False
+            chain = Chain(value, {})
+            try:
+                edit(chain)
+                return chain.to_change() if chain.touched else None
+            except (PageNeeded, Overfull):
+                # Not a refusal: the register is left as it is and the slow way begins.
+                blocked = True
+                return None
+
+        await self._buckets.write(bucket, cell, decide)
+        if blocked:
+            chain = await self._change_slowly(bucket, cell, edit)
+        if chain is not None and chain.dropped:
+            await self.release_manifests(cell, chain.dropped)
+
+    async def _change_slowly(self, bucket: Bucket, cell: Cell, edit: Edit) -> Chain:
+        for _ in range(ATTEMPTS_MAX):
+            found = await self._registers.read(cell)
+            base = None if found is None else found.value
+            written: list[StoredRef] = []
+            try:
+                chain, change = await self._prepare(cell, base, edit, written)
+            except Damaged:
+                # A page that another writer replaced meanwhile may be gone; a page of the
+                # present value may not.
+                if await self._is_current(cell, base):
+                    raise
+                continue
+            if change is None or await self._swap(bucket, cell, base, change, written):
+                return chain
+        raise Contended("Other writers kept winning the key.", key=cell.key)
+
+    async def _prepare(
+        self, cell: Cell, base: Value | None, edit: Edit, written: list[StoredRef]
+    ) -> tuple[Chain, Change | None]:
+        loaded: dict[DataId, VersionPage] = {}
+        while True:
+            chain = Chain(base, loaded)
+            try:
+                edit(chain)
+                if not chain.touched:
+                    return chain, None
+                await self._pages.pack(cell, chain, written)
+                return chain, await self._fit(cell, chain, written)
+            except PageNeeded as needed:
+                await self._pages.discard(cell, written)
+                written.clear()
+                loaded[needed.ref.ref.data_id] = await self._pages.load(cell, needed.ref)
+
+    async def _fit(self, cell: Cell, chain: Chain, written: list[StoredRef]) -> Change:
+        try:
+            return chain.to_change()
+        except Overfull:
+            await self._pages.pack(cell, chain, written, tight=True)
+            return chain.to_change()
+
+    async def _swap(
+        self,
+        bucket: Bucket,
+        cell: Cell,
+        base: Value | None,
+        change: Change,
+        written: list[StoredRef],
+    ) -> bool:
+        is_base = False
+        offered = False
+
+        def decide(value: Value | None) -> Change | None:
+            nonlocal is_base, offered
+            is_base = (value is None) == (base is None)
+            if value is not None and base is not None:
+                is_base = value.write_id == base.write_id
+            if not is_base:
+                return None
+            offered = True
+            return change
+
+        try:
+            await self._buckets.write(bucket, cell, decide)
+        finally:
+            # Pages of a change that was never sent to a drive cannot become named.
+            if not offered:
+                await self._pages.discard(cell, written)
+        return is_base
+
+    async def _is_current(self, cell: Cell, base: Value | None) -> bool:
+        found = await self._registers.read(cell)
+        if found is None or base is None:
+            return found is None and base is None
+        return found.value.write_id == base.write_id
+
+    async def release_manifests(self, cell: Cell, manifests: Iterable[StoredRef]) -> None:
+        """Free the parts listed in manifests that no version names any more, then the manifests.
+
+        The edit is done whatever happens here: what stays is an orphan for the scan job.
+        """
+        for manifest in manifests:
+            try:
+                parts = await self._pages.manifest(cell, manifest)
+                ids = [part.ref.data_id for part in parts if part.ref is not None]
+                await self._registers.release(cell, ids)
+                await self._registers.release(cell, [manifest.data_id])
+            except (Unavailable, Damaged):
+                continue

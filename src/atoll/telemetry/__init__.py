@@ -1,0 +1,1 @@
+"""Telemetry: logs, access log and metrics as objects that are passed in."""
