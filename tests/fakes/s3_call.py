@@ -12,6 +12,7 @@ from typing import Any
 
 import botocore.parsers
 import botocore.session
+from botocore.awsrequest import HeadersDict
 
 from atoll.base.errors import AccessDenied
 from atoll.base.names import BucketName, ObjectKey
@@ -143,7 +144,7 @@ def body(content: bytes, *algorithms: str, **promised: Any) -> WholeBody:
 def parse(action: str, answer: Answer) -> dict[str, Any]:
     """Return what a client reads from an answer, without its metadata."""
     operation = load_service_model([action]).operations[action]
-    headers = dict(render_headers(operation, answer.output)) | dict(answer.headers)
+    headers = HeadersDict([*render_headers(operation, answer.output), *answer.headers])
     content = render_body(operation, answer.output)
     model = botocore.session.get_session().get_service_model("s3").operation_model(action)
     parser = botocore.parsers.create_parser("rest-xml")

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "src" / "atoll"
 
 #: Modules of core/formats that are no record: `framed` is the frame that several records share.
 SHARED_FORMATS = {"framed"}
-#: Modules of s3/actions that serve nothing: `listing` is what all listings share.
-SHARED_ACTION_MODULES = {"listing"}
+#: Modules of s3/actions that serve nothing and that several actions use.
+SHARED_ACTION_MODULES: frozenset[str] = frozenset()
 
 
 def _modules() -> set[str]:

@@ -11,7 +11,7 @@ Units     `_ns` nanoseconds since 1970, `_s` seconds, `_bytes` bytes; 0 stands f
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -87,7 +87,7 @@ class JobState(StrEnum):
 
 
 #: States that a job never leaves.
-FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+FINAL_STATES: Final = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):

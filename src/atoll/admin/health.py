@@ -83,13 +83,8 @@ def is_local(request: Request) -> bool:
     """Return whether a request comes from this machine and through no proxy."""
     if any(name in request.headers for name in _PROXY_HEADERS):
         return False
-    host = request.peer
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    elif host.count(":") == 1:
-        host = host.partition(":")[0]
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(request.peer)
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:

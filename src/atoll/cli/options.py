@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from rich.markup import escape
 
 from atoll.cli.exits import guarded
 from atoll.cli.tools import tools_of
@@ -72,7 +73,9 @@ def _adopt(run: Command, command: Command, parameters: list[inspect.Parameter]) 
 
 def _config_parameter() -> inspect.Parameter:
     option = typer.Option(
-        "--config", metavar="FILE", help="Configuration file. [env: ATOLL_CONFIG]"
+        "--config",
+        metavar="FILE",
+        help="Configuration file (ATOLL_CONFIG; default ./atoll.yaml where present).",
     )
     return inspect.Parameter(
         _CONFIG,
@@ -85,7 +88,7 @@ def _config_parameter() -> inspect.Parameter:
 def _parameter(entry: Entry) -> inspect.Parameter:
     setting = entry.setting
     shown = entry.render(entry.default)
-    default = f" [default: {shown}]" if shown else ""
+    default = f"; default {shown}" if shown else ""
     flags = [entry.flag]
     if entry.is_switch:
         flags = [f"{entry.flag}/--no{entry.flag[1:]}"]
@@ -93,7 +96,7 @@ def _parameter(entry: Entry) -> inspect.Parameter:
         flags.append(setting.alias)
     option = typer.Option(
         *flags,
-        help=f"{setting.doc} [env: {entry.env}]{default}",
+        help=escape(f"{setting.doc} ({entry.env}{default})"),
         rich_help_panel=setting.group,
         show_default=False,
         metavar=None if entry.is_switch else "VALUE",

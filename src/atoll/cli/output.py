@@ -49,7 +49,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         is_number = column.endswith("#")
-        table.add_column(column.rstrip("#"), justify="right" if is_number else "left")
+        # Numbers stay whole on a narrow terminal; paths and sentences go on in the next line.
+        table.add_column(
+            column.rstrip("#"),
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(paint(cell) for cell in row))
     make_console().print(table)

@@ -21,6 +21,7 @@ from atoll.cli.options import takes_settings
 from atoll.cli.tools import Tools, tools_of
 from atoll.config.errors import ConfigError
 from atoll.config.load import Configuration
+from atoll.core.placement.formation import FormationError
 
 app = typer.Typer()
 
@@ -43,7 +44,7 @@ def serve(
     configuration: Configuration,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DRIVE]...", help="Drives, instead of --drives."),
+        typer.Argument(metavar="DRIVE", help="Drives, instead of --drives."),
     ] = None,
 ) -> None:
     """Run a node: serve S3 from the drives until SIGTERM or Ctrl-C."""
@@ -57,7 +58,7 @@ def serve(
 
     try:
         tools.run_node(configuration, announce)
-    except (OSError, StoreError, BaseExceptionGroup) as exc:
+    except (OSError, StoreError, FormationError, BaseExceptionGroup) as exc:
         sentence = explain_start(exc)
         if sentence is None:
             raise
@@ -69,7 +70,7 @@ def explain_start(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         sentences = [explain_start(one) for one in error.exceptions]
         return None if None in sentences else sentences[0]
-    if isinstance(error, (StoreError, ConfigError)):
+    if isinstance(error, (StoreError, ConfigError, FormationError)):
         return str(error)
     if not isinstance(error, OSError):
         return None

@@ -1,6 +1,6 @@
-"""Listen addresses: `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, and `:9000` for all addresses
-of the machine.
+"""Listen addresses: `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, `:9000`.
 
+Without a host, all addresses of the machine are meant, IPv4 and IPv6.
 A host is not resolved here; binding it is the server's business. Port 0 lets the system choose one.
 """
 

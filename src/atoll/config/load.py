@@ -1,12 +1,11 @@
 """Load the configuration: flag, then variable, then file, then default.
 
 Owns      the order of sources, the reading of atoll.yaml and of `…_file` secrets. The only place
-          that is given
-          the environment.
+          that is given the environment.
 Does not  know which flags exist (schema.py) or whether paths exist (the node).
 File      `--config`, else `ATOLL_CONFIG`, else ./atoll.yaml where present. One YAML mapping of
-          setting names; an
-          unknown name, a name given twice or an unreadable file is an error, never ignored.
+          setting names; an unknown name, a name given twice or an unreadable file is an error,
+          never ignored.
 Secrets   a `…_file` setting replaces its setting; both from the same kind of source is an error.
 """
 

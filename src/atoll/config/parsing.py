@@ -1,9 +1,8 @@
 """Parsers of settings: from what a flag, a variable or a YAML file holds to a typed value.
 
 A `Raw` is text (flags, variables) or what YAML made of a value. A parser returns the value or
-raises ValueError with
-"expected …, found …"; the loader puts the setting's name and source in front. Lists in one text are
-separated by white space, and quotes protect it, as in a shell.
+raises ValueError with "expected …, found …"; the loader puts the setting's name and source in
+front. Lists in one text are separated by white space, and quotes protect it, as in a shell.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one schema of settings: name, type, default, parser and meaning, side by side.
 
 Owns      every setting. Flags (`--tls-cert`), variables (`ATOLL_TLS_CERT`), keys of atoll.yaml
-          (`tls_cert`),
-          `atoll config show` and docs/operations/configuration.md are all derived from `Settings`.
+          (`tls_cert`), `atoll config show` and docs/operations/configuration.md are all derived
+          from `Settings`.
 Does not  read flags, variables or files (load.py) or check what two settings mean together
           (check.py).
 Invariant a default is what its own parser accepts; tests/unit/config proves it.
@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 import msgspec
 
 from atoll.base.limits import INLINE_BYTES_MAX
-from atoll.base.units import GIB, KIB, MIB
+from atoll.base.units import GIB, KIB
 from atoll.config.addresses import ListenAddress
 from atoll.config.parsing import (
     Parse,
@@ -129,13 +129,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     reserve_bytes: Annotated[
-        int,
+        int | None,
         Setting(
             _DRIVES,
-            make_size(0, 1024 * GIB),
-            "Bytes kept free on each drive, so that a full drive still takes deletes.",
+            make_auto(make_size(0, 1024 * GIB)),
+            "Bytes kept free on each drive, so that a full drive still takes deletes. "
+            "auto: 1 % of the drive within bounds.",
         ),
-    ] = 64 * MIB
+    ] = None
 
     listen: Annotated[
         tuple[ListenAddress, ...],
@@ -349,7 +350,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 #: Settings whose None means that the node decides.
-AUTO_NAMES: Final = frozenset({"set_drives", "parity"})
+AUTO_NAMES: Final = frozenset({"set_drives", "parity", "reserve_bytes"})
 
 
 def _read_entries() -> tuple[Entry, ...]:

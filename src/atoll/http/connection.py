@@ -63,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._deadline = inf
         self._message: Request | RequestRefused | None = None
         self._message_waiter: asyncio.Future[None] | None = None
+        #: A request was taken from here and is not answered yet.
+        self._is_taken = False
         #: Head and unfinished body of the request in work.
         self.head: Head | None = None
         self.body: IncomingBody | None = None
@@ -139,7 +141,8 @@ class Connection(asyncio.Protocol):
 
         Calling it says that the last response was written and its body read or discarded.
         """
-        if self.head is not None:
+        if self._is_taken:
+            self._is_taken = False
             self.head = self.body = None
             self._phase = Phase.IDLE
             self._deadline = self._loop.time() + self._limits.idle_timeout_s
@@ -149,6 +152,7 @@ class Connection(asyncio.Protocol):
             self._message_waiter = self._loop.create_future()
             await self._message_waiter
         message, self._message = self._message, None
+        self._is_taken = message is not None
         return message
 
     def _is_at_end(self) -> bool:

@@ -42,11 +42,13 @@ def check_read(conditions: Conditions, etag: str, modified_ns: int, version_id: 
     if conditions.if_match is not None:
         if etag not in conditions.if_match and "*" not in conditions.if_match:
             raise PreconditionFailed("If-Match does not hold.", condition="If-Match")
-    elif conditions.if_unmodified_since_ns is not None:
-        if modified_s > conditions.if_unmodified_since_ns // NS_PER_S:
-            raise PreconditionFailed(
-                "If-Unmodified-Since does not hold.", condition="If-Unmodified-Since"
-            )
+    elif (
+        conditions.if_unmodified_since_ns is not None
+        and modified_s > conditions.if_unmodified_since_ns // NS_PER_S
+    ):
+        raise PreconditionFailed(
+            "If-Unmodified-Since does not hold.", condition="If-Unmodified-Since"
+        )
     if conditions.if_none_match is not None:
         known = etag in conditions.if_none_match or "*" in conditions.if_none_match
     elif conditions.if_modified_since_ns is not None:

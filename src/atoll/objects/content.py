@@ -2,8 +2,8 @@
 
 Owns      the choice between inline and stored bytes, sizes, digests, and removal of bytes that
           failed a check.
-Invariant what `receive` returns was verified against every promise of the body; on any error nothing
-          of it stays stored.
+Invariant what `receive` returns was verified against every promise of the body; on any error
+          nothing of it stays stored.
 Cost      bodies up to 64 KiB that lie in memory are digested at once; larger ones by the writer of
           the bytes, off the event loop.
 """

@@ -11,7 +11,7 @@ Source    AWS ListObjectsV2, ListObjectVersions, ListMultipartUploads; docs/desi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from atoll.base.errors import Damaged
@@ -124,7 +124,7 @@ class Lister:
 
     async def _versions_of(
         self, shown: Shown, after_id: str
-    ) -> AsyncIterator[tuple[VersionRecord, bool]]:
+    ) -> AsyncGenerator[tuple[VersionRecord, bool], None]:
         cell = Cell(shown.row.key, shown.row.key)
         head = decode_head(shown.row.body)
         ballot = shown.row.ballot
@@ -146,7 +146,7 @@ class Lister:
 
     async def _walk_versions(
         self, cell: Cell, head: ObjectHead, after_id: str
-    ) -> AsyncIterator[VersionRecord]:
+    ) -> AsyncGenerator[VersionRecord, None]:
         is_found = False
         async with aclosing(self._behind(cell, head, after_id)) as records:
             async for record in records:
@@ -167,7 +167,7 @@ class Lister:
 
     async def _behind(
         self, cell: Cell, head: ObjectHead, version_id: str
-    ) -> AsyncIterator[VersionRecord]:
+    ) -> AsyncGenerator[VersionRecord, None]:
         """Iterate over versions from one on (empty: all), or some before it; none if unknown."""
         in_head = not version_id or any(v.version_id == version_id for v in head.versions)
         if in_head:

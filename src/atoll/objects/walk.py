@@ -69,9 +69,9 @@ class Shown(msgspec.Struct, frozen=True):
 class Walk:
     """Yields the rows of a window that show, one per group.
 
-    `collapsed` says that the scan itself collapses groups: then only the first live row of a group is
-    seen, and if that is hidden the group is searched. Otherwise all rows come and groups are skipped by
-    seeking; `key_end_of` bounds where a delimiter may lie.
+    Scans collapse groups: only the first live row of one is seen, and if that is hidden the group
+    is searched. With `key_end_of`, which bounds where a delimiter may lie, scans bring all rows and
+    groups are skipped by seeking.
     """
 
     def __init__(
@@ -154,9 +154,13 @@ class Walk:
         self._rows, self._index = page.rows, 0
         self._start = page.next_start
         self._batch = _BATCH_MAX if self._fruitless > 1 else self._batch
-        if not page.rows and page.next_start is not None and page.next_start.endswith(b"\0"):
-            # Only dead keys so far: what was covered ends at a key to go on from.
-            self.last = max(self.last, page.next_start[OWNER_BYTES:-1])
+        covered = page.next_start
+        if page.rows or covered is None or not covered.endswith(b"\0"):
+            return
+        # Only dead keys so far. What was covered ends at a key to go on from, unless it has the
+        # name of a group: behind that, the group would be skipped.
+        if window.group_of(covered[:-1]) != covered[:-1]:
+            self.last = max(self.last, covered[OWNER_BYTES:-1])
 
     async def _search(self, first: bytes, group: bytes) -> bool:
         """Return whether any row of a group behind `first` shows."""

@@ -289,6 +289,7 @@ class Proposer:
         """
         newest = prepared.newest
         where = (spot.on.index, spot.key)
+        # A key listed as unresolved, even without ballots, is written again whatever is known of it.
         must_outbid = where in self.unresolved
         if (prepared.is_settled or not self.rules.readers_write_back) and not must_outbid:
             self.ballots.close(spot.on.index, prepared.ballot)

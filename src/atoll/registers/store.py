@@ -24,6 +24,7 @@ from atoll.registers.members import MapSource, Members, Spot
 from atoll.registers.proposer import Proposer
 from atoll.registers.reader import Reader
 from atoll.registers.reclaimer import Reclaimer
+from atoll.registers.repair import Repairer
 from atoll.registers.resolver import Resolver
 from atoll.registers.scanner import Scanner
 from atoll.registers.settings import RegisterRules, RegisterSettings
@@ -53,6 +54,7 @@ class Registers:
         self.scanner = Scanner(self.proposer, self.reader)
         self.reclaimer = Reclaimer(self.proposer)
         self.resolver = Resolver(self.proposer, self.turns)
+        self.repairer = Repairer(self.proposer, self.turns)
         self.proposer.on_replaced = self.reclaimer.replaced
         self.proposer.on_unresolved = self.resolver.add
 

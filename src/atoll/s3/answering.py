@@ -1,6 +1,6 @@
 """Turn an action's answer into a response.
 
-Owns      status, headers and document of successes: from the output shape, or ready from the action.
+Owns      status, headers and document of successes: by the output shape, or ready from the action.
 Does not  render errors.
 Invariant a response to HEAD, and one without content by its status, has no body.
 """

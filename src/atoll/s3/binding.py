@@ -103,6 +103,8 @@ def parse_payload(operation: Operation, document: bytes) -> dict[str, Field]:
         if member.name in operation.input.required:
             raise S3Error("MissingRequestBodyError")
         return {}
+    if member.shape.kind is not Kind.STRUCTURE:
+        return {member.name: document}
     value = parse_document(document, member.shape, root=member.wire_name)
     return {member.name: _as_field(value)}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -62,12 +62,15 @@ class Admitted(Protocol):
 
 
 AdmittedT = TypeVar("AdmittedT", bound=Admitted)
+_T = TypeVar("_T")
+_Given = TypeVar("_Given", bound=Admitted, covariant=True)
+_Taken = TypeVar("_Taken", bound=Admitted, contravariant=True)
 
 
-class Gate(Protocol[AdmittedT]):
+class Gate(Protocol[_Given]):
     """The one gate of this front end."""
 
-    def authenticate(self, request: Request, now_ns: int) -> AdmittedT:
+    def authenticate(self, request: Request, now_ns: int) -> _Given:
         """Return who calls. Raises Denied, Invalid."""
         ...
 
@@ -78,16 +81,14 @@ class Gate(Protocol[AdmittedT]):
         ...
 
 
-class Bodies(Protocol[AdmittedT]):
+class Bodies(Protocol[_Taken]):
     """Decodes and verifies what follows the headers."""
 
-    def open_body(self, request: Request, admitted: AdmittedT) -> Body:
+    def open_body(self, request: Request, admitted: _Taken) -> Body:
         """Return the content of a request as a verifying stream; reads nothing yet."""
         ...
 
-    async def read_document(
-        self, request: Request, admitted: AdmittedT, size_bytes_max: int
-    ) -> bytes:
+    async def read_document(self, request: Request, admitted: _Taken, size_bytes_max: int) -> bytes:
         """Return the whole verified content. Raises TooLarge before it holds more."""
         ...
 
@@ -236,21 +237,24 @@ class FrontEnd(Generic[AdmittedT]):
         if payload.is_streaming:
             return self._bodies.open_body(request, admitted)
         size_bytes_max = _DOCUMENT_BYTES_MAX.get(operation.name, XML_BYTES_MAX)
-        async with asyncio.timeout(self._settings.deadline_s):
-            document = await self._bodies.read_document(request, admitted, size_bytes_max)
-        values.update(parse_payload(operation, document))
+        reading = self._bodies.read_document(request, admitted, size_bytes_max)
+        values.update(parse_payload(operation, await self._within_deadline(reading)))
         return None
 
     async def _act(self, function: Action, call: Call) -> Answer:
         if call.action in _UNBOUNDED:
             return await function(call)
+        return await self._within_deadline(function(call))
+
+    async def _within_deadline(self, work: Awaitable[_T]) -> _T:
+        """Await bounded work. Raises DeadlineExceeded."""
         try:
             async with asyncio.timeout(self._settings.deadline_s) as deadline:
-                return await function(call)
+                return await work
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
-            raise DeadlineExceeded(action=call.action) from exc
+            raise DeadlineExceeded(deadline_s=self._settings.deadline_s) from exc
 
     async def _check_owner(self, bucket: BucketName, expected: Field) -> None:
         """Check the owner that the client expects, so that it never acts on another's bucket."""

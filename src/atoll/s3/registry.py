@@ -1,7 +1,7 @@
 """Which actions exist: the files of `s3.actions`, matched with the route table.
 
-Owns      finding an action's function: `actions/get_object.py` defines `handle` for GetObject; a
-          file that serves several actions exports their table as `ACTIONS`.
+Owns      finding an action's function: `actions/get_object.py` defines `get_object` for GetObject;
+          a file that serves several actions exports their table as `ACTIONS`.
 Does not  route. An action that the table names and no file defines is answered NotImplemented.
 Invariant every function found belongs to a routed action, no action has two; else start-up fails.
 """
@@ -34,7 +34,7 @@ def load_actions() -> dict[str, Action]:
         module = importlib.import_module(f"{actions.__name__}.{info.name}")
         table = dict(cast("Mapping[str, Action]", getattr(module, "ACTIONS", {})))
         if info.name in routed:
-            table[routed[info.name]] = module.handle
+            table[routed[info.name]] = getattr(module, info.name)
         for action, function in table.items():
             assert action in routed.values(), f"{info.name} serves {action}, which has no route"
             assert action not in found, f"{action} is served twice"

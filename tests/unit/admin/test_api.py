@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -182,3 +183,13 @@ def test_every_store_error_has_a_status():
         assert 400 <= find_status(kind()) < 600
     for kind, status in expected.items():
         assert find_status(kind()) == status
+
+
+def test_the_page_of_the_api_lists_exactly_the_routes():
+    page = (Path(__file__).parents[3] / "docs" / "compatibility" / "admin.md").read_text("utf-8")
+    listed = [line for line in page.splitlines() if "`admin:" in line]
+    assert listed == [
+        f"| {route.method} | `{PREFIX}{route.path}` | `{route.action}` "
+        f"| {int(route.status)} | {route.meaning} |"
+        for route in ROUTES
+    ]

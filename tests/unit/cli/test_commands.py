@@ -14,6 +14,7 @@ from atoll.cli.main import GROUPS, build_app
 from atoll.cli.progress import RETRIES_MAX
 from atoll.cli.tools import Tools
 from atoll.config.credentials import KeyPair
+from atoll.config.schema import entries_for
 from atoll.iam.credential_file import StoredPair, write_credential_file
 from fakes.admin_control import FakeControl, FakeGate, FakeTransport, make_job
 
@@ -366,6 +367,17 @@ def test_every_command_has_help(shell, name):
     result = shell.run(name, "--help")
     assert result.exit_code == ExitCode.OK
     assert name in result.stdout
+
+
+def test_the_help_of_serve_names_every_variable_and_default(shell, monkeypatch):
+    # Rich would read square brackets as markup and swallow them.
+    monkeypatch.setenv("COLUMNS", "300")
+    text = shell.run("serve", "--help").stdout
+    for entry in entries_for("node", "both"):
+        assert f"({entry.env}" in text
+        assert entry.flag in text
+    assert "default ./data/d1 ./data/d2" in text
+    assert "[::1]:9000" in text
 
 
 def test_every_exit_code_is_documented():

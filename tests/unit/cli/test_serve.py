@@ -12,6 +12,7 @@ from atoll.cli.exits import ExitCode
 from atoll.cli.main import build_app, main
 from atoll.cli.tools import Tools
 from atoll.config.errors import ConfigError
+from atoll.core.placement.formation import FormationError
 
 STARTED = Started(
     version="0.1.0",
@@ -107,6 +108,7 @@ def fail(error):
         (PermissionError(errno.EACCES, "Permission denied", "/mnt/d1"), "/mnt/d1: Permission"),
         (OSError(errno.EROFS, "Read-only file system", "/mnt/d1"), "must be writable"),
         (DriveFault("The drive is locked.", path="/mnt/d1", pid=77), "path='/mnt/d1', pid=77"),
+        (FormationError("no cluster has most drives"), "no cluster has most drives"),
         (
             ExceptionGroup("unhandled errors", [DriveStale("Other cluster.", path="/d")]),
             "Other cluster. (path='/d')",

@@ -105,17 +105,15 @@ def test_an_answer_without_end_is_cut_off():
     ],
 )
 def test_what_is_not_an_atoll_node_is_told(answer, code):
-    with (
-        OneAnswer(answer) as (server, url),
-        pytest.raises(CliFailure, match="Atoll node") as caught,
-    ):
+    with OneAnswer(answer) as (server, url):
         client = NodeClient(
             endpoint=url,
             region="us-east-1",
             pair=KeyPair("AKID", "secretsecret"),
             transport=HttpTransport(timeout_s=2, ca_file=None),
         )
-        client.status()
+        with pytest.raises(CliFailure, match="Atoll node") as caught:
+            client.status()
     assert caught.value.code is code
     assert b"Credential=AKID/" in server.request
     assert b"secretsecret" not in server.request

@@ -37,9 +37,7 @@ class EncodedBatch(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-async def cut_batches(
-    chunks: AsyncIterator[bytes], stripe_bytes: int, /
-) -> AsyncIterator[Batch]:
+async def cut_batches(chunks: AsyncIterator[bytes], stripe_bytes: int, /) -> AsyncIterator[Batch]:
     """Yield batches of whole stripes; the last stripe of the last batch may be shorter."""
     stripes: list[list[Piece]] = []
     stripe: list[Piece] = []

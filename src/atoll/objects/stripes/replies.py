@@ -9,33 +9,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from atoll.base.errors import DriveFault, DriveFull, QuorumLost, StorageFull, StoreError, Unavailable
+from atoll.base.errors import (
+    DriveFault,
+    DriveFull,
+    QuorumLost,
+    StorageFull,
+    StoreError,
+    Unavailable,
+)
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
-def ask(start: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
+def ask(
+    call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[T]:
     """Start a call on a drive; a fault raised at once is an answer like any other."""
+    reply: Awaitable[T]
     try:
-        reply = start()
+        reply = call(*args, **kwargs)
     except DriveFault as exc:
         failed: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         failed.set_exception(exc)
         reply = failed
-    assert asyncio.isfuture(reply), "a drive's shard verbs answer with futures"
+    assert isinstance(reply, asyncio.Future), "a drive's shard verbs answer with futures"
     reply.add_done_callback(_look)
     return reply
 
 
-def _look(reply: asyncio.Future[T]) -> None:
+def _look(reply: asyncio.Future[Any]) -> None:
     """Mark the exception of a reply as seen, whether or not somebody still waits."""
     if not reply.cancelled():
         reply.exception()
 
 
-def fault_of(reply: asyncio.Future[T]) -> DriveFault | None:
+def fault_of(reply: asyncio.Future[Any]) -> DriveFault | None:
     """Return why a reply failed; None when it succeeded. Anything but a DriveFault is raised."""
     if reply.cancelled():
         return DriveFault("The call was given up.")
@@ -48,7 +59,7 @@ def fault_of(reply: asyncio.Future[T]) -> DriveFault | None:
 
 
 async def settle(
-    replies: Collection[asyncio.Future[T]], *, needed: int, patience_s: float, hang_s: float
+    replies: Collection[asyncio.Future[Any]], *, needed: int, patience_s: float, hang_s: float
 ) -> None:
     """Wait until all replies are in, or `needed` succeeded and the rest stays out too long.
 

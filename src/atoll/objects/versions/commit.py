@@ -23,7 +23,7 @@ from atoll.objects.buckets import BucketDirectory
 from atoll.objects.values import Bucket
 from atoll.objects.versions.chain import Chain, Overfull, PageNeeded
 from atoll.objects.versions.pages import Pages
-from atoll.registers.contract import Cell, Change, RegisterStore
+from atoll.registers.contract import Cell, Change, Decide, RegisterStore
 
 #: An edit of the slow way loses only to other writers of the key; this many in a row is contention.
 ATTEMPTS_MAX: Final = 16
@@ -40,8 +40,11 @@ class VersionEditor:
         self._buckets = buckets
         self._pages = pages
 
-    async def change(self, bucket: Bucket, cell: Cell, edit: Edit) -> None:
-        """Apply an edit. One that leaves its chain untouched writes nothing."""
+    async def change(self, bucket: Bucket | None, cell: Cell, edit: Edit) -> None:
+        """Apply an edit. One that leaves its chain untouched writes nothing.
+
+        `bucket` None is for edits that never make a key live: no seal refuses those.
+        """
         blocked = False
         chain: Chain | None = None
 
@@ -57,13 +60,19 @@ class VersionEditor:
                 blocked = True
                 return None
 
-        await self._buckets.write(bucket, cell, decide)
+        await self._write(bucket, cell, decide)
         if blocked:
             chain = await self._change_slowly(bucket, cell, edit)
         if chain is not None and chain.dropped:
             await self.release_manifests(cell, chain.dropped)
 
-    async def _change_slowly(self, bucket: Bucket, cell: Cell, edit: Edit) -> Chain:
+    async def _write(self, bucket: Bucket | None, cell: Cell, decide: Decide) -> None:
+        if bucket is None:
+            await self._registers.write(cell, decide)
+        else:
+            await self._buckets.write(bucket, cell, decide)
+
+    async def _change_slowly(self, bucket: Bucket | None, cell: Cell, edit: Edit) -> Chain:
         for _ in range(ATTEMPTS_MAX):
             found = await self._registers.read(cell)
             base = None if found is None else found.value
@@ -106,7 +115,7 @@ class VersionEditor:
 
     async def _swap(
         self,
-        bucket: Bucket,
+        bucket: Bucket | None,
         cell: Cell,
         base: Value | None,
         change: Change,
@@ -126,7 +135,7 @@ class VersionEditor:
             return change
 
         try:
-            await self._buckets.write(bucket, cell, decide)
+            await self._write(bucket, cell, decide)
         finally:
             # Pages of a change that was never sent to a drive cannot become named.
             if not offered:

@@ -9,7 +9,7 @@ Cost      a put writes at most a few pages once in about 24 puts (3 for 16 KiB v
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from atoll.base.limits import PACKED_BYTES_MAX
@@ -150,7 +150,7 @@ class Pages:
 
     async def walk(
         self, cell: Cell, refs: Sequence[PageRef], until: str = ""
-    ) -> AsyncIterator[LeafPage]:
+    ) -> AsyncGenerator[LeafPage, None]:
         """Iterate over leaf pages, newest first; from the one on that may hold version `until`."""
         waiting = list(reversed(refs))
         searching = bool(until)

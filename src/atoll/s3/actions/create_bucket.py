@@ -25,7 +25,7 @@ _ALIASES: Final = {"EU": "eu-west-1"}
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 
 
-async def handle(call: Call) -> Answer:
+async def create_bucket(call: Call) -> Answer:
     """Make a bucket."""
     assert call.bucket is not None
     service = call.service

@@ -9,7 +9,7 @@ from __future__ import annotations
 from atoll.s3.call import Answer, Call
 
 
-async def handle(call: Call) -> Answer:
+async def delete_bucket(call: Call) -> Answer:
     """Remove a bucket."""
     assert call.bucket is not None
     await call.service.store.delete_bucket(call.bucket)

@@ -9,7 +9,7 @@ from atoll.objects.contract import BucketChange
 from atoll.s3.call import Answer, Call
 
 
-async def handle(call: Call) -> Answer:
+async def delete_bucket_tagging(call: Call) -> Answer:
     """Remove the bucket's tags."""
     assert call.bucket is not None
     await call.service.store.update_bucket(call.bucket, BucketChange(tags={}))

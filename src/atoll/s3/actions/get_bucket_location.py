@@ -16,7 +16,7 @@ from atoll.s3.xml.shapes import S3_NAMESPACE
 _CLASSIC: Final = "us-east-1"
 
 
-async def handle(call: Call) -> Answer:
+async def get_bucket_location(call: Call) -> Answer:
     """Answer with the bucket's region."""
     assert call.bucket is not None
     bucket = await call.service.store.head_bucket(call.bucket)

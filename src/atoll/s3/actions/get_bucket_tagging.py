@@ -10,7 +10,7 @@ from atoll.s3.call import Answer, Call
 from atoll.s3.tagging import render_tag_set
 
 
-async def handle(call: Call) -> Answer:
+async def get_bucket_tagging(call: Call) -> Answer:
     """Answer with the bucket's tags."""
     assert call.bucket is not None
     bucket = await call.service.store.head_bucket(call.bucket)

@@ -18,7 +18,7 @@ _STATUS: Final = {
 }
 
 
-async def handle(call: Call) -> Answer:
+async def get_bucket_versioning(call: Call) -> Answer:
     """Answer with the bucket's versioning status."""
     assert call.bucket is not None
     bucket = await call.service.store.head_bucket(call.bucket)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from atoll.s3.call import Answer, Call
 
 
-async def handle(call: Call) -> Answer:
+async def head_bucket(call: Call) -> Answer:
     """Answer for an existing bucket."""
     assert call.bucket is not None
     bucket = await call.service.store.head_bucket(call.bucket)

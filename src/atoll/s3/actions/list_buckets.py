@@ -14,7 +14,7 @@ from atoll.s3.paging import decode_token, encode_token, text_of
 from atoll.s3.xml.times import datetime_from_ns
 
 
-async def handle(call: Call) -> Answer:
+async def list_buckets(call: Call) -> Answer:
     """List buckets."""
     values = call.input
     limit = values.get("MaxBuckets", BUCKETS_MAX)

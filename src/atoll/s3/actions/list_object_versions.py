@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from atoll.objects.contract import ListRequest
 from atoll.objects.values import VersionPage
-from atoll.s3.listing_rows import Spelling, version_rows
 from atoll.s3.call import Answer, Call, Field
 from atoll.s3.errors import S3Error
+from atoll.s3.listing_rows import Spelling, version_rows
 from atoll.s3.paging import page_limit, text_of
 
 
-async def handle(call: Call) -> Answer:
+async def list_object_versions(call: Call) -> Answer:
     """List a page of versions."""
     assert call.bucket is not None
     values = call.input

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from atoll.objects.contract import ListRequest
 from atoll.objects.values import ObjectPage
-from atoll.s3.listing_rows import Spelling, object_rows
 from atoll.s3.call import Answer, Call, Field
+from atoll.s3.listing_rows import Spelling, object_rows
 from atoll.s3.paging import page_limit, text_of
 
 
-async def handle(call: Call) -> Answer:
+async def list_objects(call: Call) -> Answer:
     """List a page of objects."""
     assert call.bucket is not None
     values = call.input

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from atoll.objects.contract import ListRequest
 from atoll.objects.values import ObjectPage
-from atoll.s3.listing_rows import Spelling, object_rows
 from atoll.s3.call import Answer, Call, Field
 from atoll.s3.errors import S3Error
+from atoll.s3.listing_rows import Spelling, object_rows
 from atoll.s3.paging import decode_token, encode_token, page_limit, text_of
 
 
-async def handle(call: Call) -> Answer:
+async def list_objects_v2(call: Call) -> Answer:
     """List a page of objects."""
     assert call.bucket is not None
     values = call.input

@@ -13,7 +13,7 @@ from atoll.s3.members import structure
 from atoll.s3.tagging import parse_tag_set, tag_rows
 
 
-async def handle(call: Call) -> Answer:
+async def put_bucket_tagging(call: Call) -> Answer:
     """Replace the bucket's tags."""
     assert call.bucket is not None
     rows = tag_rows(structure(call.input, "Tagging"))

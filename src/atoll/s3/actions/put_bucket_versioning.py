@@ -18,7 +18,7 @@ from atoll.s3.members import structure
 _MODES: Final = {"Enabled": Versioning.ENABLED, "Suspended": Versioning.SUSPENDED}
 
 
-async def handle(call: Call) -> Answer:
+async def put_bucket_versioning(call: Call) -> Answer:
     """Change the bucket's versioning."""
     assert call.bucket is not None
     document = structure(call.input, "VersioningConfiguration")

@@ -23,6 +23,7 @@ ALGORITHM: Final = "AWS4-HMAC-SHA256"
 #: Longest Authorization header that is looked at; a claim with all S3 headers has below 1 KiB.
 AUTHORIZATION_CHARS_MAX: Final = 8192
 
+_MARK: Final = "Signature="
 _PARTS: Final = ("Credential", "SignedHeaders", "Signature")
 _HEADER: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+(?:;[!#$%&'*+\-.^_`|~0-9a-z]+)*")
 _DAY: Final = re.compile(r"[0-9]{8}")
@@ -165,21 +166,18 @@ class Claims:
     def __len__(self) -> int:
         return len(self._claims)
 
-    def parse(self, authorization: str) -> tuple[Claim, str]:
-        """Return claim and signature. Raises AuthorizationMalformed."""
-        head, mark, signature = authorization.rpartition("Signature=")
+    def find(self, authorization: str) -> tuple[Claim, str] | None:
+        """Return claim and signature of a header that differs from a kept one in its signature."""
+        head, mark, signature = authorization.rpartition(_MARK)
         claim = self._claims.get(head + mark)
-        if claim is None:
-            return parse_authorization(authorization)
-        return claim, signature
+        return None if claim is None else (claim, signature)
 
     def remember(self, authorization: str, claim: Claim) -> None:
         """Keep the claim of a request whose signature was right; others would crowd it out."""
-        head, mark, signature = authorization.rpartition("Signature=")
-        text = head + mark
+        head, mark, signature = authorization.rpartition(_MARK)
         # With something behind the signature the text before it does not tell the whole claim.
-        if text in self._claims or "," in signature:
+        if "," in signature:
             return
         if len(self._claims) >= self._count_max:
             del self._claims[next(iter(self._claims))]
-        self._claims[text] = claim
+        self._claims[head + mark] = claim

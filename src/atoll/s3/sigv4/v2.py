@@ -10,7 +10,6 @@ Source    AWS "Signing and authenticating REST requests (AWS signature version 2
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 from typing import Final

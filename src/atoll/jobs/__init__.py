@@ -1,0 +1,1 @@
+"""Jobs: everything that runs without a client asking. Small workers, one runner."""

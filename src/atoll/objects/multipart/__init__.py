@@ -1,0 +1,1 @@
+"""Multipart uploads: their parts, their completion, and what becomes of those nobody completes."""

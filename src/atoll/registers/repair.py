@@ -1,0 +1,227 @@
+"""Restore the redundancy of registers: same record on every drive, blank drives copied, old tombstones dropped.
+
+Owns      the register side of heal, rebuild and tombstone collection; jobs decide what and when.
+Proof     everything goes through ballots: a repair is a completion on all drives, never a copy from one drive to another,
+          except into a drive that does not vote on the key yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from functools import partial
+
+import msgspec
+
+from atoll.base.errors import QuorumLost
+from atoll.base.ids import CLOCK_COUNTER_BITS, Ballot, DriveId, ballot_clock
+from atoll.core.placement.cluster_map import ErasureSet
+from atoll.core.quorum.fold import Outcome as RoundOutcome
+from atoll.core.quorum.messages import Detail, Drop, Page, Read, Record, Restore, Row, Scan, Shown
+from atoll.registers.fan_out import Round
+from atoll.registers.members import Members, Spot
+from atoll.registers.proposer import Lost, Proposer, quorum_lost
+from atoll.registers.turns import Turns
+
+#: A tombstone is kept this long: longer than any writer keeps trying, so that nobody's old ballot meets
+#: the raised horizon, and no retry takes a dropped tombstone for "never written".
+TOMBSTONE_AGE_MS = 600_000
+
+
+class Copies(msgspec.Struct, frozen=True):
+    """What the drives of a set hold of one key. `behind` are drives that lack the newest record or are silent."""
+
+    newest: Record | None
+    behind: tuple[DriveId, ...]
+    silent: tuple[DriveId, ...]
+
+
+class Repairer:
+    """Register repairs through one proposer."""
+
+    def __init__(self, proposer: Proposer, turns: Turns) -> None:
+        self._proposer = proposer
+        self._turns = turns
+
+    async def inspect(self, spot: Spot, detail: Detail = Detail.HEAD) -> Copies:
+        """Ask every drive of the set for its record of a key."""
+        proposer = self._proposer
+        members = proposer.members
+        request = Read(spot.on.index, spot.key, proposer.stamp(spot.on.index), detail)
+        drives = spot.on.drives
+        round_: Round[Shown] = Round(
+            [partial(_read, members, drive_id, request) for drive_id in drives],
+            needed=len(drives),
+            is_ok=lambda _: True,
+        )
+        await round_.run(first=len(drives), deadline_s=proposer.settings.round_s)
+        newest: Record | None = None
+        for _, shown in round_.oks:
+            record = shown.record
+            if record is not None and (newest is None or record.ballot > newest.ballot):
+                newest = record
+        top = newest.ballot if newest is not None else None
+        current = {
+            drives[index]
+            for index, shown in round_.oks
+            if (shown.record.ballot if shown.record is not None else None) == top
+        }
+        answered = {drives[index] for index, _ in round_.oks}
+        return Copies(
+            newest,
+            tuple(drive_id for drive_id in drives if drive_id not in current),
+            tuple(drive_id for drive_id in drives if drive_id not in answered),
+        )
+
+    async def repair(self, spot: Spot) -> bool:
+        """Put the newest record of a key on every drive of its set; return whether anything was written.
+
+        Raises
+            QuorumLost, Contended: not possible now.
+        """
+        found = await self.inspect(spot)
+        if found.newest is None or not found.behind:
+            return False
+        if set(found.behind) <= set(found.silent):
+            # Whoever answers is up to date; a silent drive cannot be helped by writing.
+            return False
+        await self._turns.take(spot.key)
+        try:
+            await self._rewrite(spot)
+        finally:
+            self._turns.give(spot.key)
+        return True
+
+    async def _rewrite(self, spot: Spot) -> Record | None:
+        """Accept the newest value once more, at a fresh ballot, on all drives."""
+        proposer = self._proposer
+        index = spot.on.index
+        where = (index, spot.key)
+        ballot = proposer.ballots.issue(index)
+        try:
+            prepared = await proposer.prepare(spot, ballot)
+        except Lost as lost:
+            proposer.ballots.close(index, ballot)
+            raise quorum_lost(lost, spot) from lost
+        except BaseException:
+            proposer.ballots.close(index, ballot)
+            raise
+        # As long as the ballot is listed here, `settle` writes even what is settled already.
+        proposer.unresolved.setdefault(where, [])
+        try:
+            return await proposer.settle(spot, prepared)
+        except Lost as lost:
+            raise quorum_lost(lost, spot) from lost
+        finally:
+            if where in proposer.unresolved:
+                if proposer.unresolved[where]:
+                    proposer.on_unresolved(spot)
+                else:
+                    del proposer.unresolved[where]
+
+    async def copy_page(
+        self, on: ErasureSet, target: DriveId, start: bytes, end: bytes, limit: int
+    ) -> tuple[bytes, int]:
+        """Copy the next keys of a set to a drive that is being rebuilt.
+
+        Returns where to go on (empty at the end) and how many records were copied. Reads a read quorum of the other
+        drives, whose newest record of each key is at least the newest chosen one.
+
+        Raises
+            QuorumLost: too few other drives answer.
+        """
+        pages = await self._scan_others(on, target, start, end, limit)
+        covered = min(page.covered for page in pages)
+        keys = sorted({row.key for page in pages for row in page.rows if row.key < covered})
+        records: list[tuple[bytes, Record]] = []
+        for key in keys:
+            record = await self._newest_elsewhere(Spot(on, key), target)
+            if record is not None:
+                records.append((key, record))
+        until = covered if covered < end else b""
+        request = Restore(on.index, records, until, self._proposer.stamp(on.index))
+        await self._proposer.members.drive(target).restore(request)
+        return until, len(records)
+
+    async def _scan_others(
+        self, on: ErasureSet, target: DriveId, start: bytes, end: bytes, limit: int
+    ) -> list[Page]:
+        proposer = self._proposer
+        request = Scan(on.index, start, end, limit, proposer.stamp(on.index), Detail.SUMMARY)
+        others = [drive_id for drive_id in on.drives if drive_id != target]
+        round_: Round[Page] = Round(
+            [partial(_scan, proposer.members, drive_id, request) for drive_id in others],
+            needed=on.quorums.read,
+            is_ok=lambda _: True,
+        )
+        outcome = await round_.run(first=on.quorums.read, deadline_s=proposer.settings.round_s)
+        if outcome is not RoundOutcome.REACHED:
+            raise _lost(on, on.quorums.read, round_)
+        return [page for _, page in round_.oks]
+
+    async def _newest_elsewhere(self, spot: Spot, target: DriveId) -> Record | None:
+        proposer = self._proposer
+        on = spot.on
+        request = Read(on.index, spot.key, proposer.stamp(on.index), Detail.WHOLE)
+        others = [drive_id for drive_id in on.drives if drive_id != target]
+        round_: Round[Shown] = Round(
+            [partial(_read, proposer.members, drive_id, request) for drive_id in others],
+            needed=on.quorums.read,
+            is_ok=lambda _: True,
+        )
+        outcome = await round_.run(first=on.quorums.read, deadline_s=proposer.settings.round_s)
+        if outcome is not RoundOutcome.REACHED:
+            raise _lost(on, on.quorums.read, round_)
+        newest: Record | None = None
+        for _, shown in round_.oks:
+            record = shown.record
+            if record is not None and (newest is None or record.ballot > newest.ballot):
+                newest = record
+        return newest
+
+    # ── tombstones ─────────────────────────────────────────────────────────────────────────────
+
+    def is_old_tombstone(self, row: Row) -> bool:
+        """Return whether a row is a tombstone that may be dropped once all drives hold it."""
+        if row.live:
+            return False
+        age = self._proposer.ballots.now() - ballot_clock(row.ballot)
+        return age > TOMBSTONE_AGE_MS << CLOCK_COUNTER_BITS
+
+    async def drop_tombstone(self, spot: Spot, ballot: Ballot) -> bool:
+        """Forget a tombstone that all drives hold at exactly `ballot`; return whether they did."""
+        found = await self.inspect(spot)
+        newest = found.newest
+        if found.behind or newest is None or newest.ballot != ballot or newest.value.live:
+            return False
+        proposer = self._proposer
+        request = Drop(spot.on.index, spot.key, ballot, proposer.stamp(spot.on.index))
+        drives = spot.on.drives
+        round_: Round[bool] = Round(
+            [partial(_drop, proposer.members, drive_id, request) for drive_id in drives],
+            needed=len(drives),
+            is_ok=bool,
+        )
+        outcome = await round_.run(first=len(drives), deadline_s=proposer.settings.round_s)
+        return outcome is RoundOutcome.REACHED
+
+
+def _lost(on: ErasureSet, needed: int, round_: Round[Page] | Round[Shown]) -> QuorumLost:
+    return QuorumLost(
+        "Too few drives answered.",
+        needed=needed,
+        reached=len(round_.oks),
+        causes=round_.causes(),
+        set_index=on.index,
+    )
+
+
+def _read(members: Members, drive_id: DriveId, request: Read) -> Awaitable[Shown]:
+    return members.drive(drive_id).read(request)
+
+
+def _scan(members: Members, drive_id: DriveId, request: Scan) -> Awaitable[Page]:
+    return members.drive(drive_id).scan(request)
+
+
+def _drop(members: Members, drive_id: DriveId, request: Drop) -> Awaitable[bool]:
+    return members.drive(drive_id).drop(request)
