@@ -7,6 +7,7 @@ build it; `parse` renders an answer by the service model and reads it with botoc
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from atoll.objects.contract import BucketChange, PutRequest
 from atoll.objects.values import Attributes, ObjectVersion, Versioning
 from atoll.s3.binding import render_body, render_headers
 from atoll.s3.call import Answer, Call, Principal, Service
-from atoll.s3.model import load_service_model
+from atoll.s3.model import ServiceModel, load_service_model
 from fakes.http import WholeRawBody
 from fakes.object_store import MemoryObjectStore, TickingClock
 
@@ -79,9 +80,7 @@ class Bench:
         **attributes: Any,
     ) -> ObjectVersion:
         """Store an object without an action."""
-        request = PutRequest(
-            bucket=bucket, key=ObjectKey(key), attributes=Attributes(**attributes)
-        )
+        request = PutRequest(bucket=bucket, key=ObjectKey(key), attributes=Attributes(**attributes))
         algorithms = (algorithm,) if algorithm else ()
         version: ObjectVersion = wait(
             self.store.put(request, WholeBody(content, algorithms=algorithms))
@@ -141,9 +140,14 @@ def body(content: bytes, *algorithms: str, **promised: Any) -> WholeBody:
     return WholeBody(content, algorithms=algorithms, promised=PromisedDigests(**promised))
 
 
+@functools.cache
+def _model() -> ServiceModel:
+    return load_service_model()
+
+
 def parse(action: str, answer: Answer) -> dict[str, Any]:
     """Return what a client reads from an answer, without its metadata."""
-    operation = load_service_model([action]).operations[action]
+    operation = _model().operations[action]
     headers = HeadersDict([*render_headers(operation, answer.output), *answer.headers])
     content = render_body(operation, answer.output)
     model = botocore.session.get_session().get_service_model("s3").operation_model(action)

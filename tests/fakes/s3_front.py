@@ -11,15 +11,16 @@ from functools import cache
 from typing import Any
 
 import botocore.loaders
+from botocore.awsrequest import HeadersDict
 from botocore.model import ServiceModel as BotocoreModel
 from botocore.parsers import RestXMLParser
 
-from atoll.base.errors import TooLarge
-from atoll.base.streams import WholeBody
 from atoll.s3.call import Principal, Service
 from atoll.s3.front import CallFacts, FrontEnd, FrontSettings
+from atoll.s3.gate import Authenticated, AuthKind
 from atoll.s3.model import ServiceModel, load_service_model
 from atoll.s3.registry import load_actions
+from atoll.s3.sigv4.payload import UNSIGNED
 from fakes.http import Answered, ask
 from fakes.object_store import MemoryObjectStore
 
@@ -38,12 +39,6 @@ def botocore_model() -> BotocoreModel:
     return BotocoreModel(botocore.loaders.Loader().load_service_model("s3", "service-2"), "s3")
 
 
-class Open:
-    """What the open gate found out: always the same owner."""
-
-    principal = OWNER
-
-
 class OpenGate:
     """Lets everybody in, and remembers what was asked; `denial` is raised instead when set."""
 
@@ -51,26 +46,13 @@ class OpenGate:
         self.permissions: list[tuple[str, str | None, bytes | None]] = []
         self.denial: Exception | None = None
 
-    def authenticate(self, request: Any, now_ns: int) -> Open:
+    def authenticate(self, request: Any, now_ns: int) -> Authenticated:
         if self.denial is not None:
             raise self.denial
-        return Open()
+        return Authenticated(principal=OWNER, kind=AuthKind.V4_HEADER, payload=UNSIGNED)
 
     def authorise(self, principal: Any, action: str, bucket: Any, key: Any) -> None:
         self.permissions.append((action, bucket, key))
-
-
-class PlainBodies:
-    """Bodies without framing or digests."""
-
-    def open_body(self, request: Any, admitted: Open) -> WholeBody:
-        return WholeBody(request.body.whole)
-
-    async def read_document(self, request: Any, admitted: Open, size_bytes_max: int) -> bytes:
-        content = request.body.whole
-        if len(content) > size_bytes_max:
-            raise TooLarge(size_bytes=len(content), size_bytes_max=size_bytes_max)
-        return bytes(content)
 
 
 class Bench:
@@ -94,7 +76,6 @@ class Bench:
                 authorise=self.gate.authorise,
             ),
             gate=self.gate,
-            bodies=PlainBodies(),
             model=service_model(),
             actions=load_actions() if actions is None else actions,
             settings=settings or FrontSettings(),
@@ -116,7 +97,7 @@ class Bench:
         model = botocore_model().operation_model(operation)
         response = {
             "status_code": answered.status,
-            "headers": dict(answered.headers),
+            "headers": HeadersDict(dict(answered.headers)),
             "body": answered.body,
         }
         parsed = RestXMLParser().parse(response, model.output_shape)

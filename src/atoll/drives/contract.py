@@ -105,7 +105,7 @@ class PackedShard(msgspec.Struct, frozen=True, array_like=True):
 
     address: ShardAddress
     shape: ShardShape
-    blocks: tuple[bytes, ...]
+    blocks: tuple[bytes | memoryview, ...]
 
 
 class ShardSink(Protocol):

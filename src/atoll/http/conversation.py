@@ -17,8 +17,8 @@ from typing import Final
 from atoll.http.connection import Connection
 from atoll.http.head import Head, RequestRefused
 from atoll.http.messages import Request, Response
-from atoll.http.render import HttpDate
-from atoll.http.sending import Framing, send_response
+from atoll.http.render import HttpDate, encode_head, framing_line
+from atoll.http.sending import send_stream, send_whole
 from atoll.http.service import HttpService, Load, RequestIds
 from atoll.telemetry.exchange import Exchange
 
@@ -128,8 +128,7 @@ class Conversation:
             refused.status, refused.code, refused.message, request_id
         )
         method = head.method if head is not None else "-"
-        framing = Framing(method, self._date.line(), _CLOSE, is_http10=False)
-        response, is_complete = await self._send_safely(response, framing, request_id)
+        response, is_complete = await self._send_safely(response, method, _CLOSE, request_id)
         path = head.path if head is not None else b""
         self._observe(request_id, method, path, response, is_complete)
 
@@ -142,13 +141,14 @@ class Conversation:
         option = "" if is_kept else _CLOSE
         if is_kept and head.is_http10:
             option = _KEEP_ALIVE
-        framing = Framing(head.method, self._date.line(), option, is_http10=head.is_http10)
-        is_complete = False
+        request_id = request.request_id
+        sent, is_complete = response, False
         try:
-            response, is_complete = await self._send_safely(response, framing, request.request_id)
+            sent, is_complete = await self._send_safely(response, head.method, option, request_id)
         finally:
-            self._observe(request.request_id, head.method, head.path, response, is_complete)
-        if not (is_kept and is_complete) or framing.connection is _CLOSE:
+            if self._service.observers:
+                self._observe(request_id, head.method, head.path, sent, is_complete)
+        if not (is_kept and is_complete) or sent is not response:
             return False
         return rest is _Rest.NONE or await self._drain_body()
 
@@ -161,7 +161,7 @@ class Conversation:
         return not head.is_http10 or response.length_bytes is not None
 
     async def _send_safely(
-        self, response: Response, framing: Framing, request_id: str
+        self, response: Response, method: str, option: str, request_id: str
     ) -> tuple[Response, bool]:
         """Send; on a broken response answer 500 if nothing was sent, else abort.
 
@@ -169,17 +169,29 @@ class Conversation:
         """
         connection = self._connection
         try:
-            return response, await send_response(connection, response, framing)
+            return response, await self._write(response, method, option)
         except Exception:  # noqa: BLE001 (boundary: content comes from below the front end)
             _LOG.exception("request %s: the response broke off", request_id)
             if connection.sent_bytes != self._sent_before:
                 connection.abort()
                 return response, False
-            framing.connection = _CLOSE
             failure = self._internal_error(request_id)
-            return failure, await send_response(connection, failure, framing)
+            return failure, await self._write(failure, method, _CLOSE)
         finally:
-            await self._tell_sent(response, request_id)
+            if response.on_sent is not None:
+                await self._tell_sent(response, request_id)
+
+    async def _write(self, response: Response, method: str, option: str) -> bool:
+        connection = self._connection
+        head = connection.head
+        is_http10 = head is not None and head.is_http10
+        length_line = framing_line(response, is_http10=is_http10)
+        encoded = encode_head(response, self._date.line(), length_line, option)
+        if connection.is_congested:
+            await connection.drain()
+        if isinstance(response.content, bytes):
+            return send_whole(connection, response, encoded, method)
+        return await send_stream(connection, response, encoded, method, is_http10=is_http10)
 
     def _internal_error(self, request_id: str) -> Response:
         return self._service.render_error(
@@ -199,8 +211,6 @@ class Conversation:
         self, request_id: str, method: str, path: bytes, response: Response, is_complete: bool
     ) -> None:
         connection, service = self._connection, self._service
-        if not service.observers:
-            return
         exchange = Exchange(
             self._start_ns,
             request_id,

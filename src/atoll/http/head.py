@@ -48,8 +48,6 @@ class Head(msgspec.Struct, frozen=True):
 
 class _Parser(Protocol):
     def feed_data(self, data: bytes) -> None: ...
-    def get_method(self) -> bytes: ...
-    def get_http_version(self) -> str: ...
 
 
 _COMMON: Final = (
@@ -77,17 +75,13 @@ _AT_MOST_ONCE: Final = frozenset(("host", "content-length", "transfer-encoding",
 class _Sink:
     """Callbacks of llhttp for one head."""
 
-    __slots__ = ("framing", "is_complete", "pairs", "target")
+    __slots__ = ("framing", "is_complete", "pairs")
 
     def __init__(self) -> None:
         self.pairs: list[tuple[str, str]] = []
         #: Headers that decide where the request ends and whom it is for.
         self.framing: dict[str, str] = {}
-        self.target = b""
         self.is_complete = False
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
 
     def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
         name = _LOWER.get(raw_name) or raw_name.lower().decode("latin-1")
@@ -127,45 +121,45 @@ def parse_head(raw: bytes, limits: HttpLimits) -> Head:
         raise RequestRefused(400, "BadRequest", "The request head is incomplete.")
     if len(sink.pairs) > limits.headers_max:
         raise RequestRefused(431, "HeadersTooLarge", "The request has too many headers.")
-    is_http10 = _check_request_line(raw, parser, sink.target)
-    headers = Headers(sink.pairs)
+    method, target, is_http10 = _split_request_line(raw)
     framing = sink.framing
-    path, query = _split_target(sink.target, parser.get_method(), framing.get("host"))
-    _check_host(framing.get("host"), is_http10)
-    method = parser.get_method()
+    host = framing.get("host")
+    _check_host(host, is_http10)
+    path, query = _split_target(target, method, host)
+    headers = Headers(sink.pairs)
     return Head(
-        _METHODS.get(method) or method.decode("latin-1"),
+        method,
         path,
         query,
         headers,
         _decide_length(framing, is_http10, limits.body_bytes_max),
         is_http10,
-        _decide_keep_alive(headers, is_http10),
+        _decide_keep_alive(headers.get("connection"), is_http10),
         _decide_continue(framing.get("expect"), is_http10),
     )
 
 
-def _check_request_line(raw: bytes, parser: _Parser, target: bytes) -> bool:
-    """Refuse versions and spellings of the request line beyond the grammar; return is HTTP/1.0."""
-    version = parser.get_http_version()
-    if version not in ("1.1", "1.0"):
-        status, code = (400, "BadRequest") if version == "0.9" else (505, "VersionNotSupported")
-        raise RequestRefused(status, code, f"HTTP/{version} is not supported.")
-    method = parser.get_method()
-    # Exactly one space between the parts: repeated ones are read differently by others.
-    if not raw.startswith(b"%b %b HTTP/1." % (method, target)):
+def _split_request_line(raw: bytes) -> tuple[str, bytes, bool]:
+    """Return method, target and whether the version is 1.0; llhttp has accepted the line."""
+    # Exactly one space between the parts: llhttp skips more, others read them differently.
+    parts = raw[: raw.index(b"\r\n")].split(b" ")
+    if len(parts) != 3:
+        # Two parts are HTTP/0.9, which has no headers and no status.
         raise RequestRefused(400, "BadRequest", "The request line is malformed.")
+    method, target, version = parts
+    if version != b"HTTP/1.1" and version != b"HTTP/1.0":
+        raise RequestRefused(505, "VersionNotSupported", "The HTTP version is not supported.")
     if method == b"CONNECT":
         raise RequestRefused(405, "MethodNotAllowed", "CONNECT is not supported.")
-    return version == "1.0"
+    return _METHODS.get(method) or method.decode("latin-1"), target, version == b"HTTP/1.0"
 
 
-def _split_target(target: bytes, method: bytes, host: str | None) -> tuple[bytes, bytes]:
+def _split_target(target: bytes, method: str, host: str | None) -> tuple[bytes, bytes]:
     """Return raw path and query of the four forms of a request target."""
     if b"#" in target:
         raise RequestRefused(400, "BadRequest", "The request target has a fragment.")
     if not target.startswith(b"/"):
-        if target == b"*" and method == b"OPTIONS":
+        if target == b"*" and method == "OPTIONS":
             return b"*", b""
         absolute = _ABSOLUTE.match(target)
         if absolute is None:
@@ -209,8 +203,7 @@ def _decide_length(framing: dict[str, str], is_http10: bool, length_bytes_max: i
     return int(length)
 
 
-def _decide_keep_alive(headers: Headers, is_http10: bool) -> bool:
-    connection = headers.get("connection")
+def _decide_keep_alive(connection: str | None, is_http10: bool) -> bool:
     if connection is None:
         return not is_http10
     options = {option.strip().lower() for option in connection.split(",")}

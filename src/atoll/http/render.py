@@ -67,7 +67,7 @@ def encode_head(response: Response, date_line: str, framing: str, connection: st
     return f"{status_line}{date_line}{headers}{framing}{connection}\r\n".encode("latin-1")
 
 
-def framing_line(response: Response, method: str, *, is_http10: bool) -> str:
+def framing_line(response: Response, *, is_http10: bool) -> str:
     """Return the header line that tells the client where the content ends.
 
     Empty where there is nothing to tell, and with HTTP/1.0 when only the end of the connection

@@ -16,7 +16,7 @@ from typing import Final
 from atoll.base.units import KIB
 from atoll.http.connection import Connection
 from atoll.http.messages import Response
-from atoll.http.render import encode_head, framing_line, has_content
+from atoll.http.render import has_content
 
 #: Joining is cheaper than a second buffer of the transport up to about this size.
 _JOIN_BYTES_MAX: Final = 16 * KIB
@@ -27,42 +27,15 @@ class ResponseBroken(Exception):
     """The front end gave content that contradicts its own head."""
 
 
-class Framing:
-    """What the head must say about a response besides what the front end says."""
-
-    __slots__ = ("connection", "date", "is_http10", "method")
-
-    def __init__(self, method: str, date: str, connection: str, *, is_http10: bool) -> None:
-        self.method = method
-        #: Header lines, or empty.
-        self.date = date
-        self.connection = connection
-        self.is_http10 = is_http10
-
-
-async def send_response(connection: Connection, response: Response, framing: Framing) -> bool:
-    """Write `response`; return whether the client was there to the end.
+def send_whole(connection: Connection, response: Response, head: bytes, method: str) -> bool:
+    """Write a response whose content is bytes; return whether the client was there.
 
     Raises
-        ValueError: a header cannot be sent. Nothing was written.
-        ResponseBroken: the content has another length than promised. The head may be written.
-        Exception: whatever the iterator of the content raises.
+        ResponseBroken: the content has another length than promised. Nothing was written.
     """
     content = response.content
-    length_line = framing_line(response, framing.method, is_http10=framing.is_http10)
-    head = encode_head(response, framing.date, length_line, framing.connection)
-    if connection.is_congested:
-        await connection.drain()
-    if not isinstance(content, bytes):
-        try:
-            if has_content(response.status, framing.method):
-                is_chunked = response.length_bytes is None and not framing.is_http10
-                return await _stream(connection, head, content, response.length_bytes, is_chunked)
-            connection.write(head)
-        finally:
-            await _close_iterator(content)
-        return not connection.is_lost
-    if not has_content(response.status, framing.method):
+    assert isinstance(content, bytes)
+    if not has_content(response.status, method):
         connection.write(head)
     elif len(content) != response.length_bytes:
         raise ResponseBroken(f"{len(content)} bytes of {response.length_bytes} promised")
@@ -70,6 +43,27 @@ async def send_response(connection: Connection, response: Response, framing: Fra
         connection.write(head + content)
     else:
         connection.writelines([head, content])
+    return not connection.is_lost
+
+
+async def send_stream(
+    connection: Connection, response: Response, head: bytes, method: str, *, is_http10: bool
+) -> bool:
+    """Write a response whose content is an iterator; return whether the client took it all.
+
+    Raises
+        ResponseBroken: the content has another length than promised. The head may be written.
+        Exception: whatever the iterator of the content raises.
+    """
+    content = response.content
+    assert not isinstance(content, bytes)
+    try:
+        if has_content(response.status, method):
+            is_chunked = response.length_bytes is None and not is_http10
+            return await _stream(connection, head, content, response.length_bytes, is_chunked)
+        connection.write(head)
+    finally:
+        await _close_iterator(content)
     return not connection.is_lost
 
 

@@ -27,6 +27,7 @@ from atoll.objects.keys import (
     INCARNATION_BYTES,
     bucket_cell,
     prefix_end,
+    seal_prefixes,
 )
 from atoll.objects.values import Bucket, BucketPage, Versioning
 from atoll.registers.contract import Cell, Change, Decide, Outcome, RegisterStore, ScanRange
@@ -228,6 +229,11 @@ class BucketDirectory:
                 continue
         raise Contended("The bucket is being deleted over and over.", bucket=bucket.name)
 
+    async def lift_seals(self, record: BucketRecord) -> None:
+        """Tell drives that a bucket outlived its seals, so that older values may be completed."""
+        for prefix in seal_prefixes(record.incarnation):
+            await self._registers.seal(prefix, record.seal_epoch - 1, lifted=True)
+
     async def _unseal(self, bucket: Bucket) -> int:
         def edit(record: BucketRecord) -> BucketRecord:
             if record.incarnation != bucket.incarnation:
@@ -236,4 +242,6 @@ class BucketDirectory:
                 return record
             return with_state(record, deleting=False, seal_epoch=record.seal_epoch + 1)
 
-        return (await self.edit(bucket.name, edit)).seal_epoch
+        record = await self.edit(bucket.name, edit)
+        await self.lift_seals(record)
+        return record.seal_epoch

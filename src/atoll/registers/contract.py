@@ -124,8 +124,12 @@ class RegisterStore(Protocol):
         """
         ...
 
-    async def seal(self, prefix: bytes, epoch: int) -> None:
-        """Refuse, on every set, keys under `prefix` that would live with a seal epoch ≤ `epoch`."""
+    async def seal(self, prefix: bytes, epoch: int, *, lifted: bool = False) -> None:
+        """Refuse, on every set, keys under `prefix` that would live with a seal epoch ≤ `epoch`.
+
+        `lifted` says that the owner lives on at a higher epoch, so that values accepted before the
+        seal may be completed.
+        """
         ...
 
     async def release(self, cell: Cell, data_ids: Sequence[DataId]) -> None:

@@ -118,6 +118,39 @@ class Repairer:
                 else:
                     del proposer.unresolved[where]
 
+    async def list_page(
+        self, on: ErasureSet, start: bytes, end: bytes, limit: int
+    ) -> tuple[list[Row], bytes]:
+        """Return the newest row of each key that any drive of a set holds, dead ones included.
+
+        Returns also where to go on (empty at the end). A drive that does not answer is left out, down to a
+        read quorum.
+
+        Raises
+            QuorumLost: too few drives answer.
+        """
+        proposer = self._proposer
+        request = Scan(on.index, start, end, limit, proposer.stamp(on.index), Detail.SUMMARY)
+        drives = on.drives
+        round_: Round[Page] = Round(
+            [partial(_scan, proposer.members, drive_id, request) for drive_id in drives],
+            needed=len(drives),
+            is_ok=lambda _: True,
+        )
+        await round_.run(first=len(drives), deadline_s=proposer.settings.round_s)
+        if len(round_.oks) < on.quorums.read:
+            raise _lost(on, on.quorums.read, round_)
+        pages = [page for _, page in round_.oks]
+        covered = min(page.covered for page in pages)
+        newest: dict[bytes, Row] = {}
+        for page in pages:
+            for row in page.rows:
+                held = newest.get(row.key)
+                if row.key < covered and (held is None or row.ballot > held.ballot):
+                    newest[row.key] = row
+        rows = [newest[key] for key in sorted(newest)]
+        return rows, covered if covered < end else b""
+
     async def copy_page(
         self, on: ErasureSet, target: DriveId, start: bytes, end: bytes, limit: int
     ) -> tuple[bytes, int]:

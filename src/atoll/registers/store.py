@@ -7,12 +7,12 @@ outcomes for one process. `run` owns the background tasks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from atoll.base.clock import Clock, Entropy
 from atoll.base.errors import QuorumLost
-from atoll.base.ids import DataId, DriveId
+from atoll.base.ids import BALLOT_ZERO, DataId, DriveId
 from atoll.core.placement.cluster_map import ErasureSet
 from atoll.core.quorum.fold import Outcome as RoundOutcome
 from atoll.core.quorum.messages import Detail, Seal
@@ -119,6 +119,14 @@ class Registers:
 
     async def _seal_drive(self, drive_id: DriveId, request: Seal) -> None:
         await self.members.drive(drive_id).seal(request)
+
+    async def release(self, cell: Cell, data_ids: Sequence[DataId]) -> None:
+        """Free data that nothing names, after the readers' grace."""
+        spot = self.spot(cell)
+        record = await self.reader.read(spot, Detail.HEAD)
+        named = record.value.data_ids if record is not None else ()
+        ballot = record.ballot if record is not None else BALLOT_ZERO
+        self.reclaimer.replaced(spot, ballot, set(data_ids).difference(named), set())
 
     def pin(self, data_id: DataId) -> None:
         """Keep the shards of a data id for a reader."""

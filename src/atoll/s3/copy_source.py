@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from atoll.base.errors import (
+    AccessDenied,
     InvalidArgument,
     MethodNotAllowed,
     NotModified,
@@ -78,15 +79,20 @@ def _invalid(message: str, value: str) -> InvalidArgument:
     return InvalidArgument(message, argument=_ARGUMENT, found=value)
 
 
-def authorised_source(call: Call) -> CopySource:
+async def authorised_source(call: Call) -> CopySource:
     """Return the source of a copy with its conditions, once the caller may read it.
 
     Raises
-        AccessDenied: the caller may not.
+        AccessDenied: the caller may not, or the source is not of the owner it expects.
     """
     source = parse_copy_source(text(call.input, "CopySource") or "")
     action = "GetObject" if source.version_id is None else "GetObjectVersion"
     call.service.authorise(call.principal, action, source.bucket, source.key)
+    expected = text(call.input, "ExpectedSourceBucketOwner")
+    if expected is not None:
+        facts = await call.service.store.head_bucket(source.bucket)
+        if facts.owner != expected:
+            raise AccessDenied(bucket=source.bucket)
     conditions = source_conditions(call.input)
     return msgspec.structs.replace(source, conditions=conditions)
 

@@ -2,8 +2,8 @@
 
 Owns      the order of steps: route → gate → refusals → input → action → answer; deadlines; the one
           place where errors become responses and are logged.
-Does not  know what an action does, how a signature is checked or how bodies are framed (both are
-          behind `Gate` and `Bodies`).
+Does not  know what an action does, how a signature is checked (gate) or how bodies are framed and
+          verified (body).
 Invariant nothing of a body is read and no action runs before the gate has let the request pass. The
           handler never raises, except when it is cancelled.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -31,8 +31,11 @@ from atoll.base.streams import Body
 from atoll.http.messages import Headers, RenderError, Request, Response
 from atoll.s3.answering import render_answer
 from atoll.s3.binding import merge_hoisted, parse_input, parse_payload
+from atoll.s3.body import open_body, read_document
 from atoll.s3.call import Action, Answer, Call, Field, Principal, Service
-from atoll.s3.errors import ErrorContext, S3Error, render_error, render_plain_error
+from atoll.s3.error_documents import ErrorContext, render_error, render_plain_error
+from atoll.s3.errors import S3Error
+from atoll.s3.gate import Authenticated
 from atoll.s3.model import ServiceModel
 from atoll.s3.permissions import permission_of
 from atoll.s3.routes import Router
@@ -49,28 +52,18 @@ _UNBOUNDED: Final = frozenset(
 _DOCUMENT_BYTES_MAX: Final[Mapping[str, int]] = {
     "CompleteMultipartUpload": COMPLETE_UPLOAD_BYTES_MAX
 }
+#: Actions whose checksum headers speak of the object, not of the document in the request.
+_OBJECT_CHECKSUMS: Final = frozenset({"CompleteMultipartUpload"})
 _SERVER_ERRORS_FROM: Final = 500
 
 
-class Admitted(Protocol):
-    """What the gate found out about a request; its body is checked against it."""
-
-    @property
-    def principal(self) -> Principal:
-        """Return who calls."""
-        ...
-
-
-AdmittedT = TypeVar("AdmittedT", bound=Admitted)
 _T = TypeVar("_T")
-_Given = TypeVar("_Given", bound=Admitted, covariant=True)
-_Taken = TypeVar("_Taken", bound=Admitted, contravariant=True)
 
 
-class Gate(Protocol[_Given]):
-    """The one gate of this front end."""
+class AnyGate(Protocol):
+    """What this front end asks of the gate; `gate.Gate` is the one that is wired."""
 
-    def authenticate(self, request: Request, now_ns: int) -> _Given:
+    def authenticate(self, request: Request, now_ns: int) -> Authenticated:
         """Return who calls. Raises Denied, Invalid."""
         ...
 
@@ -78,18 +71,6 @@ class Gate(Protocol[_Given]):
         self, principal: Principal, action: str, bucket: BucketName | None, key: ObjectKey | None
     ) -> None:
         """Check one permission, by its IAM name. Raises AccessDenied."""
-        ...
-
-
-class Bodies(Protocol[_Taken]):
-    """Decodes and verifies what follows the headers."""
-
-    def open_body(self, request: Request, admitted: _Taken) -> Body:
-        """Return the content of a request as a verifying stream; reads nothing yet."""
-        ...
-
-    async def read_document(self, request: Request, admitted: _Taken, size_bytes_max: int) -> bytes:
-        """Return the whole verified content. Raises TooLarge before it holds more."""
         ...
 
 
@@ -133,15 +114,14 @@ class _Progress:
         self.target: Target | None = None
 
 
-class FrontEnd(Generic[AdmittedT]):
+class FrontEnd:
     """Answers S3 requests. Stateless between requests; shared by all connections."""
 
     def __init__(  # noqa: PLR0913 (the composition root names each)
         self,
         *,
         service: Service,
-        gate: Gate[AdmittedT],
-        bodies: Bodies[AdmittedT],
+        gate: AnyGate,
         model: ServiceModel,
         actions: Mapping[str, Action],
         settings: FrontSettings = FrontSettings(),  # noqa: B008 (frozen value)
@@ -149,7 +129,6 @@ class FrontEnd(Generic[AdmittedT]):
     ) -> None:
         self._service = service
         self._gate = gate
-        self._bodies = bodies
         self._operations = model.operations
         self._actions = actions
         self._settings = settings
@@ -194,8 +173,8 @@ class FrontEnd(Generic[AdmittedT]):
         headers = merge_hoisted(request.headers, query) if query else request.headers
         action = self._router.find_action(request.method, target.level, query, headers)
         progress.action = action
-        admitted = self._gate.authenticate(request, self._service.clock.time_ns())
-        principal = admitted.principal
+        who = self._gate.authenticate(request, self._service.clock.time_ns())
+        principal = who.principal
         progress.access_key = principal.access_key
         bucket = None if target.bucket is None else parse_bucket_name(target.bucket)
         key = None if target.key is None else parse_object_key(target.key)
@@ -209,10 +188,11 @@ class FrontEnd(Generic[AdmittedT]):
         values = parse_input(operation, query, headers)
         if "ExpectedBucketOwner" in values and bucket is not None:
             await self._check_owner(bucket, values["ExpectedBucketOwner"])
-        body = await self._read_payload(request, admitted, operation, values)
+        request = _with_headers(request, headers)
+        body = await self._read_payload(request, who, operation, values)
         call = Call(
             service=self._service,
-            request=_with_headers(request, headers),
+            request=request,
             principal=principal,
             action=action,
             bucket=bucket,
@@ -226,7 +206,7 @@ class FrontEnd(Generic[AdmittedT]):
     async def _read_payload(
         self,
         request: Request,
-        admitted: AdmittedT,
+        who: Authenticated,
         operation: Operation,
         values: dict[str, Field],
     ) -> Body | None:
@@ -235,10 +215,11 @@ class FrontEnd(Generic[AdmittedT]):
         if payload is None:
             return None
         if payload.is_streaming:
-            return self._bodies.open_body(request, admitted)
+            return open_body(request, who)
+        body = open_body(request, who, has_checksums=operation.name not in _OBJECT_CHECKSUMS)
         size_bytes_max = _DOCUMENT_BYTES_MAX.get(operation.name, XML_BYTES_MAX)
-        reading = self._bodies.read_document(request, admitted, size_bytes_max)
-        values.update(parse_payload(operation, await self._within_deadline(reading)))
+        document = await self._within_deadline(read_document(body, size_bytes_max))
+        values.update(parse_payload(operation, document))
         return None
 
     async def _act(self, function: Action, call: Call) -> Answer:

@@ -31,12 +31,12 @@ from atoll.base.errors import (
 )
 from atoll.base.names import BucketName, ObjectKey
 from atoll.base.units import NS_PER_MS, NS_PER_S
-from atoll.http.messages import Headers, Request
+from atoll.http.messages import Request
 from atoll.s3.call import Principal
 from atoll.s3.errors import S3Error
 from atoll.s3.sigv4 import payload as payloads
 from atoll.s3.sigv4 import v2
-from atoll.s3.sigv4.canonical import Pairs, canonical_pairs
+from atoll.s3.sigv4.canonical import Pairs, canonical_pairs, collect_headers
 from atoll.s3.sigv4.chunked import ChunkSeed
 from atoll.s3.sigv4.claim import (
     ALGORITHM,
@@ -187,34 +187,32 @@ class Gate:
             Invalid: the authorization is malformed, doubled, or of an unknown kind.
         """
         pairs = canonical_pairs(request.query) if request.query else []
-        found = [value for name, value in request.headers.pairs if name == "authorization"]
+        authorization = request.headers.get("authorization")
         by_query = bool(pairs) and is_presigned(pairs)
         by_v2_query = bool(pairs) and v2.is_v2_presigned(pairs)
-        count = len(found) + by_query + by_v2_query
-        if count > 1:
-            raise InvalidArgument(
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter,"
-                " Signature query string parameter or the Authorization header should be specified",
-                argument="Authorization",
-            )
-        if not count:
-            return _ANONYMOUS
+        if by_query + by_v2_query + (authorization is not None) > 1:
+            raise _doubled()
+        headers = collect_headers(request.headers.pairs)
         if by_query:
-            return self._by_query(request, pairs, now_ns)
+            return self._by_query(request, headers, pairs, now_ns)
         if by_v2_query:
-            return self._by_v2_query(request, pairs, now_ns)
-        return self._by_header(request, found[0], pairs, now_ns)
+            return self._by_v2_query(request, headers, pairs, now_ns)
+        if authorization is None:
+            return _ANONYMOUS
+        if headers["authorization"] != authorization:
+            raise _doubled()
+        if authorization.startswith(v2.SCHEME):
+            return self._by_v2_header(request, headers, authorization, now_ns)
+        return self._by_header(request, headers, pairs, now_ns)
 
     def _by_header(
-        self, request: Request, authorization: str, pairs: Pairs, now_ns: int
+        self, request: Request, headers: dict[str, str], pairs: Pairs, now_ns: int
     ) -> Authenticated:
-        if authorization.startswith(v2.SCHEME):
-            return self._by_v2_header(request, authorization, now_ns)
+        authorization = headers["authorization"]
         if not authorization.startswith(ALGORITHM + " "):
             raise InvalidArgument(
                 "Unsupported Authorization Type", argument="Authorization", found=authorization[:16]
             )
-        headers = request.headers
         known = self._claims.find(authorization)
         claim, signature = known or parse_authorization(authorization)
         check_place(
@@ -227,10 +225,10 @@ class Gate:
                 f' "{claim.date}". Date is not the same as X-Amz-Date: "{amz_date[:8]}".'
             )
         credential = self._find(claim.access_key, headers.get(_TOKEN))
-        check_signed_headers(claim, headers.pairs)
+        check_signed_headers(claim, headers)
         payload = _header_payload(headers)
         key = self._keys.find(claim.place, credential.secret)
-        signed = Signed(request.method, request.path, pairs, headers.pairs, payload.text)
+        signed = Signed(request.method, request.path, pairs, headers, payload.text)
         check_signature(signed, claim, amz_date=amz_date, key=key, signature=signature)
         if known is None:
             self._claims.remember(authorization, claim)
@@ -241,7 +239,9 @@ class Gate:
             principal=credential.principal, kind=AuthKind.V4_HEADER, payload=payload, seed=seed
         )
 
-    def _by_query(self, request: Request, pairs: Pairs, now_ns: int) -> Authenticated:
+    def _by_query(
+        self, request: Request, headers: dict[str, str], pairs: Pairs, now_ns: int
+    ) -> Authenticated:
         presigned = parse_presigned(pairs)
         claim = presigned.claim
         check_place(
@@ -251,13 +251,10 @@ class Gate:
             malformed=AuthorizationQueryMalformed,
         )
         _check_life(presigned, now_ns)
-        headers = request.headers
         credential = self._find(claim.access_key, presigned.token or headers.get(_TOKEN))
-        check_signed_headers(claim, headers.pairs)
+        check_signed_headers(claim, headers)
         payload = _query_payload(presigned, headers)
-        signed = Signed(
-            request.method, request.path, unsigned_pairs(pairs), headers.pairs, payload.text
-        )
+        signed = Signed(request.method, request.path, unsigned_pairs(pairs), headers, payload.text)
         check_signature(
             signed,
             claim,
@@ -269,30 +266,44 @@ class Gate:
             principal=credential.principal, kind=AuthKind.V4_QUERY, payload=payload
         )
 
-    def _by_v2_header(self, request: Request, authorization: str, now_ns: int) -> Authenticated:
+    def _by_v2_header(
+        self, request: Request, headers: dict[str, str], authorization: str, now_ns: int
+    ) -> Authenticated:
         access_key, signature = v2.parse_v2_authorization(authorization)
-        self._check_time(request.headers, now_ns)
-        credential = self._find(access_key, request.headers.get(_TOKEN))
-        text = v2.v2_string_to_sign(self._v2_request(request))
-        return _finish_v2(request, credential, AuthKind.V2_HEADER, text, signature)
+        self._check_time(headers, now_ns)
+        credential = self._find(access_key, headers.get(_TOKEN))
+        text = v2.v2_string_to_sign(self._v2_request(request, headers))
+        _check_v2(credential, text, signature)
+        return Authenticated(
+            principal=credential.principal,
+            kind=AuthKind.V2_HEADER,
+            payload=_v2_payload(headers, AuthKind.V2_HEADER),
+        )
 
-    def _by_v2_query(self, request: Request, pairs: Pairs, now_ns: int) -> Authenticated:
+    def _by_v2_query(
+        self, request: Request, headers: dict[str, str], pairs: Pairs, now_ns: int
+    ) -> Authenticated:
         presigned = v2.parse_v2_presigned(pairs)
         if now_ns >= presigned.expires_s * NS_PER_S:
             raise RequestExpired(
                 expires=render_iso_ns(presigned.expires_s * NS_PER_S),
                 server_time=render_iso_ns(now_ns),
             )
-        token = request.headers.get(_TOKEN) or dict(pairs).get(_TOKEN)
+        token = headers.get(_TOKEN) or dict(pairs).get(_TOKEN)
         credential = self._find(presigned.access_key, token)
-        text = v2.v2_string_to_sign(self._v2_request(request), presigned.expires)
-        return _finish_v2(request, credential, AuthKind.V2_QUERY, text, presigned.signature)
+        text = v2.v2_string_to_sign(self._v2_request(request, headers), presigned.expires)
+        _check_v2(credential, text, presigned.signature)
+        return Authenticated(
+            principal=credential.principal,
+            kind=AuthKind.V2_QUERY,
+            payload=_v2_payload(headers, AuthKind.V2_QUERY),
+        )
 
-    def _v2_request(self, request: Request) -> v2.V2Request:
+    def _v2_request(self, request: Request, headers: dict[str, str]) -> v2.V2Request:
         """Return what version 2 signs; a bucket in the Host header stands before the path."""
-        bucket = parse_target(b"/", request.headers.get("host"), self._base_domains).bucket
+        bucket = parse_target(b"/", headers.get("host"), self._base_domains).bucket
         resource = request.path if bucket is None else b"/" + bucket.encode() + request.path
-        return v2.V2Request(request.method, resource, request.query, request.headers.pairs)
+        return v2.V2Request(request.method, resource, request.query, headers)
 
     def _find(self, access_key: str, token: str | None) -> Credential:
         credential = self._secrets.find(access_key)
@@ -303,7 +314,7 @@ class Gate:
             raise TokenUnknown
         return credential
 
-    def _check_time(self, headers: Headers, now_ns: int) -> str:
+    def _check_time(self, headers: dict[str, str], now_ns: int) -> str:
         """Return the time of a request in its signed form, if it is close enough to now."""
         text = headers.get("x-amz-date") or headers.get("date") or ""
         known, sent_ns, amz_date = self._time
@@ -322,7 +333,15 @@ class Gate:
         return amz_date
 
 
-def _header_payload(headers: Headers) -> Payload:
+def _doubled() -> InvalidArgument:
+    return InvalidArgument(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query"
+        " string parameter or the Authorization header should be specified",
+        argument="Authorization",
+    )
+
+
+def _header_payload(headers: dict[str, str]) -> Payload:
     value = headers.get(payloads.HEADER)
     if value is None:
         raise S3Error(
@@ -331,7 +350,7 @@ def _header_payload(headers: Headers) -> Payload:
     return payloads.parse_payload(value)
 
 
-def _query_payload(presigned: Presigned, headers: Headers) -> Payload:
+def _query_payload(presigned: Presigned, headers: dict[str, str]) -> Payload:
     """Return what a presigned URL says about the body: nothing, unless it names a digest."""
     value = presigned.payload or headers.get(payloads.HEADER)
     if not value:
@@ -358,21 +377,16 @@ def _check_life(presigned: Presigned, now_ns: int) -> None:
         )
 
 
-def _finish_v2(
-    request: Request, credential: Credential, kind: AuthKind, text: str, signature: str
-) -> Authenticated:
+def _check_v2(credential: Credential, text: str, signature: str) -> None:
     if not v2.is_v2_signature(credential.secret, text, signature):
         raise SignatureMismatch(
             access_key=credential.principal.access_key,
             string_to_sign=text,
             signature=signature[:128],
         )
-    return Authenticated(
-        principal=credential.principal, kind=kind, payload=_v2_payload(request.headers, kind)
-    )
 
 
-def _v2_payload(headers: Headers, kind: AuthKind) -> Payload:
+def _v2_payload(headers: dict[str, str], kind: AuthKind) -> Payload:
     """Return what the headers say about the body; version 2 has no chain to sign chunks with."""
     value = headers.get(payloads.HEADER)
     if value is None:

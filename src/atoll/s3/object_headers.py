@@ -17,6 +17,7 @@ from typing import Final
 from atoll.base.errors import MetadataTooLarge
 from atoll.base.limits import METADATA_BYTES_MAX
 from atoll.objects.values import Attributes, ObjectVersion
+from atoll.s3.body import stored_content_encoding
 from atoll.s3.call import Document
 from atoll.s3.checksums import checksum_headers
 from atoll.s3.members import structure, text
@@ -34,7 +35,6 @@ _STORED: Final = {
     "ContentLanguage": "content-language",
     "Expires": "expires",
 }
-_CHUNKED: Final = "aws-chunked"
 
 HeaderPairs = list[tuple[str, str]]
 
@@ -49,9 +49,9 @@ def parse_attributes(document: Document) -> Attributes:
     headers: dict[str, str] = {}
     for member, name in _STORED.items():
         if member in document:
-            value = text(document, member) or ""
+            value = text(document, member)
             if name == "content-encoding":
-                value = _without_chunked(value)
+                value = stored_content_encoding(value)
             if value:
                 headers[name] = value
     return Attributes(
@@ -59,13 +59,6 @@ def parse_attributes(document: Document) -> Attributes:
         metadata=_parse_metadata(structure(document, "Metadata")),
         tags=parse_tagging_header(text(document, "Tagging")),
     )
-
-
-def _without_chunked(value: str) -> str:
-    if _CHUNKED not in value:
-        return value
-    tokens = (token.strip() for token in value.split(","))
-    return ",".join(token for token in tokens if token.lower() != _CHUNKED)
 
 
 def _parse_metadata(sent: Document) -> dict[str, str]:

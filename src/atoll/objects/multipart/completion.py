@@ -5,8 +5,8 @@ Steps     1 put a fresh token into the object's head; 2 upload `open` → `compl
           only from the generation the parts were read under; 3 consume the token at the object: in
           one write it goes and the version comes, or, where a condition fails, it turns refused;
           4 upload → `completed`, or back to `open`; 5 part registers go.
-Invariant a token enters a head once and leaves it once, so step 3 takes effect once: whoever finds it
-          gone knows that the completion was applied, as long as the upload still names the token.
+Invariant a token enters a head once and leaves it once, so step 3 takes effect once: whoever finds
+          it gone knows that the completion was applied, as long as the upload names the token.
 Crash     after any step: whoever looks at the upload next goes on from there. A token whose attempt
           died between 1 and 2 is dropped when the upload ends.
 Source    docs/design/multipart.md
@@ -14,12 +14,20 @@ Source    docs/design/multipart.md
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
 import msgspec
 
-from atoll.base.errors import Contended, ObjectNotFound, PreconditionFailed, UploadNotFound
+from atoll.base.errors import (
+    Contended,
+    Damaged,
+    ObjectNotFound,
+    PreconditionFailed,
+    Unavailable,
+    UploadNotFound,
+)
 from atoll.core.formats.object_record import PendingUpload, VersionRecord
 from atoll.core.formats.upload_record import Completion, UploadRecord, UploadState
 from atoll.objects.conditions import check_write
@@ -75,11 +83,8 @@ class _Consuming:
         if pending.refused:
             self.verdict = Verdict.REFUSED
             return
-        conditions = Conditions(
-            if_match=completion.if_match, if_none_match=completion.if_none_match
-        )
         try:
-            check_write(conditions, chain.current_etag())
+            check_write(_conditions(completion), chain.current_etag())
         except (PreconditionFailed, ObjectNotFound):
             refused = PendingUpload(token, self._upload_id, refused=True)
             chain.pending = [refused if one is pending else one for one in chain.pending]
@@ -89,7 +94,28 @@ class _Consuming:
         # Applied for good: attempts of this upload that did not come as far are void.
         chain.pending = [one for one in chain.pending if one.upload_id != self._upload_id]
         chain.insert(Entry(completion.version))
+        chain.adopt(completion.version)
         self.verdict = Verdict.APPLIED
+
+
+class _Placing:
+    """The edit of step 1."""
+
+    def __init__(self, upload_id: str, completion: Completion) -> None:
+        self._pending = PendingUpload(completion.token, upload_id)
+        self._conditions = _conditions(completion)
+        #: Whether a drive may have been sent a head with the token.
+        self.is_offered = False
+
+    def __call__(self, chain: Chain) -> None:
+        check_write(self._conditions, chain.current_etag())
+        chain.pending = [*chain.pending, self._pending]
+        chain.touched = True
+        self.is_offered = True
+
+
+def _conditions(completion: Completion) -> Conditions:
+    return Conditions(if_match=completion.if_match, if_none_match=completion.if_none_match)
 
 
 class UploadCompleter:
@@ -149,16 +175,19 @@ class UploadCompleter:
                 present, state=UploadState.COMPLETING, completion=completion
             )
 
-        is_frozen = False
+        placing = _Placing(name.upload_id, completion)
+        cell = object_cell(name.incarnation, name.key)
         try:
-            await self._place_token(bucket, name, completion.token, request.conditions)
+            await self._foundation.editor.change(bucket, cell, placing)
             left = await self._uploads.change(name, edit)
-            is_frozen = left is not None and left.completion == completion
-            return left if is_frozen else None
         finally:
-            if not is_frozen and not is_offered:
+            # An upload that was offered this completion may yet turn out to have it.
+            if not is_offered:
                 await self._discard_manifest(name, completion.version)
-                await self._ender.drop_token(name, completion.token)
+                if placing.is_offered:
+                    await self._ender.drop_token(name, completion.token)
+        is_frozen = left is not None and left.completion == completion
+        return left if is_frozen else None
 
     async def _plan(
         self, bucket: Bucket, name: UploadName, record: UploadRecord, request: CompleteRequest
@@ -185,17 +214,6 @@ class UploadCompleter:
         token = foundation.entropy.random_bytes(_TOKEN_BYTES)
         asked = request.conditions
         return Completion(token, version, asked.if_match, asked.if_none_match)
-
-    async def _place_token(
-        self, bucket: Bucket, name: UploadName, token: bytes, conditions: Conditions
-    ) -> None:
-        def edit(chain: Chain) -> None:
-            check_write(conditions, chain.current_etag())
-            chain.pending = [*chain.pending, PendingUpload(token, name.upload_id)]
-            chain.touched = True
-
-        cell = object_cell(name.incarnation, name.key)
-        await self._foundation.editor.change(bucket, cell, edit)
 
     async def _check_conditions(self, name: UploadName, conditions: Conditions) -> None:
         def edit(chain: Chain) -> None:
@@ -227,7 +245,9 @@ class UploadCompleter:
             is_completed = await self._mark_completed(name, completion)
             if not is_completed:
                 return None
-            await self._ender.end_parts(name, completion.version)
+            # The object is there; what a failure leaves of the upload, expiry clears.
+            with suppress(Unavailable, Damaged):
+                await self._ender.end_parts(name, completion.version)
         elif record.state is not UploadState.COMPLETED:
             return None
         return load_version(name.key, completion.version, is_latest=True)
@@ -241,9 +261,7 @@ class UploadCompleter:
             )
             if present.state is not UploadState.COMPLETING or not is_ours:
                 return None
-            return msgspec.structs.replace(
-                present, state=UploadState.COMPLETED, ended_ns=now_ns
-            )
+            return msgspec.structs.replace(present, state=UploadState.COMPLETED, ended_ns=now_ns)
 
         left = await self._uploads.change(name, edit)
         if left is None or left.completion is None:

@@ -1,8 +1,8 @@
 """Combine the CRCs of parts into the CRC of the whole, without its bytes. Pure.
 
-Method    a CRC of A followed by B is crc(A) · x^(8·len(B)) + crc(B) in GF(2)[x] modulo the polynomial;
-          the all-ones start and end values cancel. Polynomials are bit-reversed, as in the
-          algorithms themselves: the highest bit stands for x^0.
+Method    a CRC of A followed by B is crc(A) · x^(8·len(B)) + crc(B) in GF(2)[x] modulo the
+          polynomial; the all-ones start and end values cancel. Polynomials are bit-reversed, as in
+          the algorithms themselves: the highest bit stands for x^0.
 Cost      one power of x per distinct part size, then one multiplication of 32 or 64 steps per part.
 Source    Mark Adler's description of crc32_combine in zlib; CRC catalogue for the polynomials.
 """

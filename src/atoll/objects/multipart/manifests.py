@@ -2,8 +2,9 @@
 
 Owns      the checks of CompleteMultipartUpload, the ETag and checksum of the whole, and the version
           record it makes.
-Source    AWS CompleteMultipartUpload, "Checking object integrity": the ETag is the MD5 of the parts'
-          MD5s, a composite checksum the digest of the parts' digests, a full-object CRC is combined.
+Source    AWS CompleteMultipartUpload, "Checking object integrity": the ETag is the MD5 of the
+          parts' MD5s, a composite checksum the digest of the parts' digests, a full-object CRC is
+          combined from theirs.
 """
 
 from __future__ import annotations
@@ -36,9 +37,7 @@ from atoll.objects.values import Checksum, NamedPart
 PARTS_IN_HEAD_MAX: Final = 16
 
 
-def choose_parts(
-    named: Sequence[NamedPart], stored: Mapping[int, PartRecord]
-) -> list[PartRecord]:
+def choose_parts(named: Sequence[NamedPart], stored: Mapping[int, PartRecord]) -> list[PartRecord]:
     """Return the stored parts that a completion names.
 
     Raises

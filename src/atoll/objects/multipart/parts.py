@@ -5,8 +5,8 @@ Invariant the bytes of a part belong to the object's register key from the first
           completed object takes them over by naming them.
 Invariant bytes that a newer part of the same number superseded stay named until the upload's
           generation was raised behind them: no completion that saw them can win any more.
-Crash     between the part's register and the look at the upload behind it: a part of an ended upload,
-          removed by `expire_uploads`.
+Crash     between the part's register and the look at the upload behind it: a part of an ended
+          upload, removed by `expire_uploads`.
 Source    docs/design/multipart.md
 """
 

@@ -3,6 +3,7 @@
 `StripeStore` implements `objects.bytes_contract.ByteStore`.
 """
 
-from atoll.objects.stripes.store import Limits, StripeStore, Watchers
+from atoll.objects.stripes.limits import Limits
+from atoll.objects.stripes.store import StripeStore, Watchers
 
 __all__ = ["Limits", "StripeStore", "Watchers"]

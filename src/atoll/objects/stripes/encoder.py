@@ -1,7 +1,7 @@
-"""Content to shard blocks, in batches: what one thread job does between the network and the drives.
+"""Content to shard blocks, in batches: the CPU work between the network and the drives.
 
-Owns      cutting a stream of chunks of any size into batches of whole stripes, and the CPU work on a
-          batch: join, digests, encode.
+Owns      cutting a stream of chunks of any size into batches of whole stripes, and the CPU work on
+          a batch: join, digests, encode.
 Copies    one, when the chunks of a stripe are joined; none, when a chunk is exactly a stripe.
 Bounds    a batch is at most `STRIPES_PER_BATCH` stripes.
 Tasks     `encode` is called off the loop, one batch at a time and in order: digests are sequential.
@@ -9,7 +9,7 @@ Tasks     `encode` is called off the loop, one batch at a time and in order: dig
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 import msgspec
@@ -37,7 +37,9 @@ class EncodedBatch(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-async def cut_batches(chunks: AsyncIterator[bytes], stripe_bytes: int, /) -> AsyncIterator[Batch]:
+async def cut_batches(
+    chunks: AsyncIterator[bytes], stripe_bytes: int, /
+) -> AsyncGenerator[Batch, None]:
     """Yield batches of whole stripes; the last stripe of the last batch may be shorter."""
     stripes: list[list[Piece]] = []
     stripe: list[Piece] = []
@@ -74,7 +76,7 @@ class Encoder:
         self._whole = xxhash.xxh3_128()
 
     def encode(self, batch: Batch) -> EncodedBatch:
-        """Return the blocks of a batch. Blocks: (shards, stripes) buffers of equal length per stripe."""
+        """Return the blocks of a batch: (shards, stripes) buffers, of one length per stripe."""
         shards: list[list[Block]] = [[] for _ in range(self._codec.data + self._codec.parity)]
         for pieces in batch.stripes:
             content = _join(pieces)

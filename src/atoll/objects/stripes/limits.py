@@ -1,6 +1,7 @@
 """How long the bytes of an object wait for a drive, and how far a reader runs ahead.
 
-Owns      numbers with their reasons; they are arguments, so that tests and operators can set others.
+Owns      numbers with their reasons; they are arguments, so that tests and operators can set
+          others.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import msgspec
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds, amounts in stripes."""
 
-    #: A drive this far behind a full write quorum loses its shard of the object. Generous: drives that
-    #: share a device take turns, and a dropped shard costs a heal.
+    #: A drive this far behind a full write quorum loses its shard of the object. Generous: drives
+    #: that share a device take turns, and a dropped shard costs a heal.
     write_patience_s: float = 5.0
     #: How long an upload waits for the last drives' sync once a write quorum is durable.
     commit_patience_s: float = 0.5
-    #: How long nothing may happen at all before drives count as hung: below the 5 s in which a request
-    #: without a quorum must fail.
+    #: How long nothing may happen at all before drives count as hung: below the 5 s in which a
+    #: request without a quorum must fail.
     hang_s: float = 4.0
     #: A shard that takes longer to read is asked for from parity as well.
     hedge_s: float = 0.25

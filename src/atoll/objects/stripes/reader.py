@@ -1,19 +1,19 @@
-"""One content being read: the needed data shards first, parity where one is damaged, missing or slow.
+"""One content being read: data shards first, parity where one is damaged, missing or slow.
 
 Owns      which shards are asked for which stripes, reconstruction in line, and read-ahead.
 Invariant bytes that leave here were verified by their drive, or rebuilt from k blocks that were.
 Memory    a shard that failed is not asked again by the same reader, so one damaged shard costs one
           detour, not one per batch; each shard is reported at most once.
 Bounds    two batches of stripes are held: one is read while the other is sent.
-Errors    Bitrot when more shards are damaged or missing than parity replaces; QuorumLost when that is
-          for want of drives that answer.
+Errors    Bitrot when more shards are damaged or missing than parity replaces; QuorumLost when that
+          is for want of drives that answer.
 Source    docs/design/shards.md
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Set
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from atoll.base.errors import (
@@ -74,7 +74,7 @@ class ShardsReader:
 
     def __init__(
         self,
-        targets: Mapping[int, Target],
+        targets: Sequence[Target],
         shape: ShardShape,
         *,
         codec: Codec,
@@ -96,7 +96,7 @@ class ShardsReader:
         #: Shards told to `on_damage`.
         self._reported: set[int] = set()
 
-    async def read(self, first: int, last: int, /) -> AsyncIterator[bytes | memoryview]:
+    async def read(self, first: int, last: int, /) -> AsyncGenerator[bytes | memoryview, None]:
         """Yield content bytes [first, last], inclusive."""
         ahead: _Batch | None = None
         for batch in self._plan(first, last):
@@ -159,9 +159,7 @@ class ShardsReader:
             len(batch.stripes),
         )
 
-    async def _pieces(
-        self, batch: _Batch, first: int, last: int, /
-    ) -> list[bytes | memoryview]:
+    async def _pieces(self, batch: _Batch, first: int, last: int, /) -> list[bytes | memoryview]:
         """Return the bytes of a batch that lie in the range, in order."""
         await self._collect(batch)
         if not batch.is_complete():

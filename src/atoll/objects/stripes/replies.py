@@ -1,8 +1,8 @@
 """Replies of several drives to one step: start, wait, fold.
 
 Owns      how long a step waits: for as many drives as it needs, then a little longer for the rest.
-Does not  cancel anything: a disk operation cannot be called back. A reply that nobody waits for any more
-          is read all the same, so that no exception goes unseen.
+Does not  cancel anything: a disk operation cannot be called back. A reply that nobody waits for any
+          more is read all the same, so that no exception goes unseen.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def ask(
-    call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-) -> asyncio.Future[T]:
+def ask(call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
     """Start a call on a drive; a fault raised at once is an answer like any other."""
     reply: Awaitable[T]
     try:
@@ -63,8 +61,8 @@ async def settle(
 ) -> None:
     """Wait until all replies are in, or `needed` succeeded and the rest stays out too long.
 
-    `patience_s` is how long the rest may take after the last reply that came; `hang_s` how long nothing
-    may come before the needed ones have.
+    `patience_s` is how long the rest may take after the last reply that came; `hang_s` how long
+    nothing may come before the needed ones have.
     """
     waiting = {reply for reply in replies if not reply.done()}
     while waiting:

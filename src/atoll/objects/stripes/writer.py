@@ -1,13 +1,14 @@
 """One content being written as shard files: n lanes, one per shard, filled batch by batch.
 
-Owns      the pipeline receive → encode → write, what happens to a drive that fails on the way, and the
-          end: committed on a write quorum, or given up.
+Owns      the pipeline receive → encode → write, what happens to a drive that fails on the way, and
+          the end: committed on a write quorum, or given up.
 Invariant at most three batches are held: one being received, one being encoded, one being written.
-Lanes     a lane that fails, or stays behind when the others are done, is dropped and its shard given up;
-          below the write quorum the write fails.
+Lanes     a lane that fails, or stays behind when the others are done, is dropped and its shard
+          given up; below the write quorum the write fails.
 Order     all blocks of all lanes → commit on all lanes → answered when Q2 of them are durable. The
           others get a little longer; then they go on alone and are reported.
-Crash     before the commit: staged files only. After it: shards that nothing names, removed by the scan.
+Crash     before the commit: staged files only. After it: shards that nothing names, removed by the
+          scan.
 Source    docs/design/shards.md
 """
 
@@ -37,7 +38,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class _Lane:
-    """One shard on its way to its drive: `opening` until it has a sink, then one `step` at a time."""
+    """One shard on its way: `opening` until it has a sink, then one `step` at a time."""
 
     __slots__ = ("fault", "opening", "sink", "step", "target")
 
@@ -69,7 +70,7 @@ def _abort_opened(opening: asyncio.Future[ShardSink]) -> None:
 
 
 class ShardFilesWriter:
-    """The write of one content. Use once: `start`, `add` batches in order, then `finish` or `abort`."""
+    """The write of one content: `start`, `add` batches in order, then `finish` or `abort`."""
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class ShardFilesWriter:
         self._encoding = self._cpu.run(lambda: self._encoder.encode(batch))
 
     async def finish(self, data_bytes: int) -> list[DriveId]:
-        """Make the content durable; return the drives that do not hold their shard, as far as known.
+        """Make the content durable; return the drives not known to hold their shard.
 
         Raises
             QuorumLost, StorageFull: fewer than the write quorum are durable.
@@ -125,7 +126,7 @@ class ShardFilesWriter:
         self._check_quorum()
         for lane in self._lanes:
             # A commit that is merely late goes on; one that failed leaves a staged file.
-            if lane.fault is not None and (lane.step is None or lane.step.done()):
+            if lane.fault is not None and lane.step is not None and lane.step.done():
                 lane.drop()
         return [lane.target.drive_id for lane in self._lanes if lane.fault is not None]
 

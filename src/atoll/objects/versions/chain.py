@@ -129,11 +129,13 @@ def named_ids(record: VersionRecord) -> Iterator[DataId]:
 class Chain:
     """The versions of a key during one edit."""
 
-    __slots__ = ("dropped", "head", "nodes", "pending", "released", "touched")
+    __slots__ = ("adopted", "dropped", "head", "nodes", "pending", "released", "touched")
 
     def __init__(self, value: Value | None, loaded: Mapping[DataId, VersionPage]) -> None:
         self.touched = False
         self.released: list[DataId] = []
+        #: Ids that pages or uploads kept alive until this edit: the head names them, though old.
+        self.adopted: list[DataId] = []
         #: Manifests of removed versions: their parts are to be freed, then they.
         self.dropped: list[StoredRef] = []
         self.head: list[Entry] = []
@@ -158,6 +160,7 @@ class Chain:
                 # The index dissolves into what it names; packing folds it again if need be.
                 self.released.append(ref.ref.data_id)
                 for child in page.pages:
+                    self.adopted.append(child.ref.data_id)
                     self._add_node(child, loaded)
 
     def current(self) -> Entry | None:
@@ -181,6 +184,10 @@ class Chain:
             self.remove(NULL_VERSION)
         self.head.insert(0, entry)
         self.touched = True
+
+    def adopt(self, record: VersionRecord) -> None:
+        """Say that the ids of a version now in the head were kept alive elsewhere until now."""
+        self.adopted.extend(named_ids(record))
 
     def remove(self, version_id: str) -> Entry | None:
         """Remove a version and return it. Raises PageNeeded."""
@@ -254,7 +261,8 @@ class Chain:
                 data_ids.append(record.data.data_id)
             if record.manifest is not None:
                 data_ids.append(record.manifest.data_id)
-        return Change(True, summary, head, inline, tuple(data_ids), released)
+        adopts = tuple(self.adopted)
+        return Change(True, summary, head, inline, tuple(data_ids), released, adopts)
 
     def _check_size(self, size_bytes: int) -> None:
         if any(node.changed for node in self.nodes):

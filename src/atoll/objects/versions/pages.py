@@ -227,6 +227,8 @@ def _pull_newest(chain: Chain) -> None:
             raise PageNeeded(node.ref)
         chain.released.append(node.ref.ref.data_id)
         chain.head = node.entries
+        for entry in node.entries:
+            chain.adopt(entry.record)
         del chain.nodes[0]
 
 

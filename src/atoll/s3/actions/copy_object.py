@@ -24,7 +24,7 @@ from atoll.s3.xml.times import datetime_from_ns
 
 async def copy_object(call: Call) -> Answer:
     """Copy the version."""
-    source = authorised_source(call)
+    source = await authorised_source(call)
     request = _plan_copy(call, source)
     pinned, found = await pin_source(call, source)
     check_copy_size(found.size_bytes)

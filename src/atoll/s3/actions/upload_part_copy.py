@@ -24,7 +24,8 @@ async def upload_part_copy(call: Call) -> Answer:
     assert call.bucket is not None
     assert call.key is not None
     number = part_number(call.input)
-    source = _with_range(authorised_source(call), text(call.input, "CopySourceRange"))
+    source = await authorised_source(call)
+    source = _with_range(source, text(call.input, "CopySourceRange"))
     pinned, found = await pin_source(call, source)
     _check_size(pinned, found)
     store = call.service.store

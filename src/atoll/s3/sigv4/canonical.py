@@ -18,6 +18,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 _is_plain_path: Final = re.compile(rb"[A-Za-z0-9\-._~/]*").fullmatch
 _is_plain_query: Final = re.compile(rb"[A-Za-z0-9\-._~]*").fullmatch
 
+_RUN: Final = re.compile(r" {2,}")
+
 #: Encoded (name, value) pairs.
 Pairs = list[tuple[str, str]]
 
@@ -55,26 +57,23 @@ def render_pairs(pairs: Pairs) -> str:
     return "&".join([f"{name}={value}" for name, value in pairs])
 
 
-def canonical_value(value: str) -> str:
-    """Return a header value as it is signed: runs of spaces are one space."""
-    if "  " not in value:
-        return value
-    return " ".join([piece for piece in value.split(" ") if piece])
+def collect_headers(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return header values by name; those of a header sent twice are joined by commas."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        values = {}
+        for name, value in pairs:
+            values[name] = f"{values[name]},{value}" if name in values else value
+    return values
 
 
-def canonical_headers(pairs: list[tuple[str, str]], names: tuple[str, ...]) -> str:
-    """Return the block of signed headers, one line each; a header given twice is joined by commas.
+def canonical_headers(values: dict[str, str], names: tuple[str, ...]) -> str:
+    """Return the block of signed headers, one line each; runs of spaces are one space.
 
     A name that the request does not carry gives an empty value: its signature cannot match then.
     """
-    values: dict[str, str] = dict.fromkeys(names, "")
-    seen: set[str] = set()
-    for name, value in pairs:
-        if name in values:
-            clean = canonical_value(value)
-            values[name] = f"{values[name]},{clean}" if name in seen else clean
-            seen.add(name)
-    return "".join([f"{name}:{value}\n" for name, value in values.items()])
+    block = "".join([f"{name}:{values.get(name, '')}\n" for name in names])
+    return _RUN.sub(" ", block) if "  " in block else block
 
 
 def string_to_sign(amz_date: str, scope: str, canonical_request: str) -> str:

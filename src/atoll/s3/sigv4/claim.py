@@ -11,6 +11,7 @@ Source    AWS "Authenticating Requests: Using the Authorization Header"; sentenc
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -132,20 +133,20 @@ def check_place(claim: Claim, *, region: str, service: str, malformed: Malformed
         )
 
 
-def check_signed_headers(claim: Claim, pairs: list[tuple[str, str]]) -> None:
+def check_signed_headers(claim: Claim, headers: Mapping[str, str]) -> None:
     """Refuse a request that carries headers which must be signed and are not.
 
     Raises
         AccessDenied: with the names of the headers.
     """
     signed = claim.name_set
-    loose = [name for name, _ in pairs if name[:6] == "x-amz-" and name not in signed]
+    loose = [name for name in headers.keys() - signed if name.startswith("x-amz-")]
     if "host" not in signed:
-        loose.insert(0, "host")
+        loose.append("host")
     if loose:
         raise AccessDenied(
             "There were headers present in the request which were not signed",
-            headers_not_signed=", ".join(dict.fromkeys(loose)),
+            headers_not_signed=", ".join(sorted(loose)),
         )
 
 

@@ -38,16 +38,14 @@ class PayloadMode(Enum):
     @property
     def is_streaming(self) -> bool:
         """Whether the body is framed as aws-chunked."""
-        return self in _STREAMING
+        return self.has_signed_chunks or self is PayloadMode.CHUNKS_UNSIGNED_TRAILER
 
     @property
     def has_signed_chunks(self) -> bool:
         """Whether each chunk carries a signature."""
-        return self in _SIGNED
+        return self is PayloadMode.CHUNKS_SIGNED or self is PayloadMode.CHUNKS_SIGNED_TRAILER
 
 
-_SIGNED: Final = frozenset({PayloadMode.CHUNKS_SIGNED, PayloadMode.CHUNKS_SIGNED_TRAILER})
-_STREAMING: Final = _SIGNED | {PayloadMode.CHUNKS_UNSIGNED_TRAILER}
 _BY_VALUE: Final = {mode.value: mode for mode in PayloadMode if mode is not PayloadMode.DIGEST}
 
 

@@ -49,7 +49,7 @@ class V2Request(msgspec.Struct, frozen=True):
     method: str
     resource: bytes
     query: bytes
-    headers: list[tuple[str, str]]
+    headers: dict[str, str]
 
 
 class V2Presigned(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def v2_string_to_sign(request: V2Request, expires: str | None = None) -> str:
     `expires` takes the place of the date in presigned URLs, where headers may also stand in the
     query.
     """
-    headers = _collect(request.headers)
+    headers = dict(request.headers)
     if expires is not None:
         for name, value in _parameters(request.query):
             lower = name.lower()
@@ -129,17 +129,6 @@ def v2_string_to_sign(request: V2Request, expires: str | None = None) -> str:
         f"{request.method}\n{headers.get('content-md5', '')}\n{headers.get('content-type', '')}\n"
         f"{date}\n{''.join(amz)}{_canonical_resource(request)}"
     )
-
-
-def _collect(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in pairs:
-        known = headers.get(name)
-        if known is None:
-            headers[name] = value.strip()
-        elif name.startswith("x-amz-"):
-            headers[name] = f"{known},{value.strip()}"
-    return headers
 
 
 def _parameters(query: bytes) -> list[tuple[str, str | None]]:

@@ -25,12 +25,12 @@ from atoll.s3.sigv4.keys import SigningKey
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """What a signature covers besides the headers: `pairs` is the query without the signature."""
+    """What a signature covers: `pairs` is the query without the signature."""
 
     method: str
     path: bytes
     pairs: Pairs
-    headers: list[tuple[str, str]]
+    headers: dict[str, str]
     payload: str
 
 
@@ -64,4 +64,5 @@ def check_signature(
 
 def equals(expected: str, found: str) -> bool:
     """Compare two signatures in time that depends on their length only."""
-    return hmac.compare_digest(expected.encode("latin-1"), found.encode("utf-8", "replace"))
+    # Text with other characters cannot be compared, and is no signature.
+    return found.isascii() and hmac.compare_digest(expected, found)

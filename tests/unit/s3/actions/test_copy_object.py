@@ -11,6 +11,9 @@ from atoll.base.errors import (
     PreconditionFailed,
 )
 from atoll.base.limits import PUT_BYTES_MAX
+from atoll.base.names import ObjectKey
+from atoll.base.streams import WholeBody
+from atoll.objects.contract import PutRequest
 from atoll.objects.values import ObjectVersion, Versioning
 from atoll.s3.actions.copy_object import copy_object
 from atoll.s3.errors import S3Error
@@ -100,6 +103,22 @@ def test_an_old_version_is_copied_onto_its_key(bench):
     assert bench.content() == b"old"
 
 
+def test_a_version_written_meanwhile_is_not_copied(bench):
+    bench.version(Versioning.ENABLED, OTHER)
+    source = put_source(bench, b"old")
+    copy = bench.store.copy
+
+    async def overtaken(request):
+        newer = PutRequest(bucket=OTHER, key=ObjectKey(b"from"))
+        await bench.store.put(newer, WholeBody(b"new"))
+        return await copy(request)
+
+    bench.store.copy = overtaken
+    parsed = parse("CopyObject", bench.run(copy_object, SOURCE))
+    assert parsed["CopySourceVersionId"] == source.version_id
+    assert bench.content() == b"old"
+
+
 def test_the_source_version_is_named_where_versions_are_kept(bench):
     put_source(bench)
     bench.version(Versioning.SUSPENDED, OTHER)
@@ -126,6 +145,13 @@ def test_the_source_must_be_readable(bench):
     with pytest.raises(AccessDenied):
         bench.run(copy_object, {"CopySource": "other-bucket/from?versionId=null"})
     assert bench.asked[0] == ("GetObject", OTHER, b"from")
+
+
+def test_the_source_may_be_expected_to_have_an_owner(bench):
+    put_source(bench)
+    bench.run(copy_object, {**SOURCE, "ExpectedSourceBucketOwner": "account-1"})
+    with pytest.raises(AccessDenied):
+        bench.run(copy_object, {**SOURCE, "ExpectedSourceBucketOwner": "account-2"})
 
 
 @pytest.mark.parametrize(

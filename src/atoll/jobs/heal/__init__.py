@@ -1,0 +1,1 @@
+"""Heal: put back what is missing, from hints, by sweeps, and onto blank drives."""

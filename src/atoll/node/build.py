@@ -1,0 +1,131 @@
+"""Wire a node: drives → registers → stripes → objects → jobs → front ends.
+
+Owns      which implementation stands behind each contract; read it top to bottom to see what a node is.
+Does not  start listening or handle signals (serve.py).
+Order     `open` needs a running event loop and leaves nothing open when it raises. `run` must run before `close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from atoll.base.clock import Clock, Entropy
+from atoll.config.load import Configuration
+from atoll.config.schema import Settings
+from atoll.core.formats.data_ref import DataRef
+from atoll.core.placement.sets import Layout
+from atoll.drives.io import WorkThreads
+from atoll.drives.local import LocalPlace
+from atoll.drives.roster import Roster
+from atoll.http.service import Load
+from atoll.iam.root import RootCredentials
+from atoll.objects.store import Objects, ObjectSettings
+from atoll.objects.stripes.store import StripeStore, Watchers
+from atoll.registers.store import Registers
+from atoll.telemetry.exchange import ExchangeObserver
+
+#: Threads for hashing and encoding: two keep a core busy while another hands over.
+CPU_THREADS: Final = 2
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def plan_places(settings: Settings) -> list[LocalPlace]:
+    """Return where each configured drive lives."""
+    metadata = settings.metadata_paths or settings.drives
+    return [
+        LocalPlace(
+            path=Path(path).absolute(),
+            metadata_path=Path(beside).absolute(),
+            reserve_bytes=settings.reserve_bytes,
+        )
+        for path, beside in zip(settings.drives, metadata, strict=True)
+    ]
+
+
+class Node:
+    """Everything below the front ends, with a lifetime."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        roster: Roster,
+        credentials: RootCredentials,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        settings = configuration.settings
+        self.configuration = configuration
+        self.clock = clock
+        self.entropy = entropy
+        self.roster = roster
+        self.credentials = credentials
+        self.cpu = WorkThreads("cpu", threads_max=CPU_THREADS)
+        self.registers = Registers(roster, roster.drives, clock, entropy)
+        self.stripes = StripeStore(
+            map_source=roster.current,
+            drives=roster.drives,
+            clock=clock,
+            entropy=entropy,
+            cpu=self.cpu,
+            watchers=Watchers(
+                lambda cell, ref, drives: self._hint(ref.set_index, ref.key),
+                lambda ref, index, reason: self._damaged(ref),
+            ),
+        )
+        self.objects = Objects(self.registers, self.stripes, clock, entropy, ObjectSettings())
+        self.load = Load()
+        self.observers: tuple[ExchangeObserver, ...] = ()
+        self.warnings: list[str] = []
+        self.registers.proposer.on_degraded = lambda spot: self._hint(spot.on.index, spot.key)
+        for drive in roster.drives.values():
+            drive.acceptor.on_corrupt = self._hint
+
+    @classmethod
+    async def open(cls, configuration: Configuration, clock: Clock, entropy: Entropy) -> Node:
+        """Open the drives and wire everything on them.
+
+        Raises
+            ConfigError, StoreError, FormationError: the node cannot start; nothing is left open.
+        """
+        settings = configuration.settings
+        layout = Layout(set_drives=settings.set_drives, parity=settings.parity)
+        roster = await Roster.open(plan_places(settings), layout, clock, entropy)
+        paths = [drive.place.path for drive in roster.drives.values()]
+        credentials = RootCredentials.load(
+            paths,
+            cluster_id=roster.current().cluster_id,
+            entropy=entropy,
+            given=configuration.pair,
+        )
+        return cls(configuration, roster, credentials, clock, entropy)
+
+    async def run(self) -> None:
+        """Run the background tasks, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.roster.run())
+            tasks.create_task(self.registers.run())
+
+    async def close(self) -> None:
+        """Close drives and threads. `run` must still run."""
+        for fault in await self.roster.close():
+            _LOG.error("a drive could not be closed: %s", fault)
+        await self.cpu.close()
+
+    @property
+    def account(self) -> str:
+        """Return the id of the root account: the cluster's own, so that it survives rotation."""
+        return self.roster.current().cluster_id
+
+    def heal_queue(self) -> int:
+        """Return how many keys wait for heal."""
+        return 0
+
+    def _hint(self, set_index: int, key: bytes) -> None:
+        del set_index, key
+
+    def _damaged(self, ref: DataRef) -> None:
+        self._hint(ref.set_index, ref.key)
