@@ -2,16 +2,23 @@
 
 `ask` builds a Request, calls the handler and reads the whole response, checking what every handler
 owes the server: the promised length, no framing headers, `on_sent` called once by the reader.
-`FakeTransport` records what a connection writes and does.
+`FakeTransport` records what a connection writes and does; `open_wire` serves a connection over it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from atoll.base.errors import IncompleteBody
+from atoll.http.connection import Connection
+from atoll.http.conversation import Conversation
+from atoll.http.limits import HttpLimits
 from atoll.http.messages import Handler, Headers, Request, Response
+from atoll.http.render import HttpDate
+from atoll.http.service import HttpService, Load, RequestIds
+from atoll.telemetry.exchange import Exchange
 
 _FRAMING = {"date", "server", "connection", "content-length", "transfer-encoding"}
 
@@ -266,5 +273,96 @@ async def settle(turns: int = 12) -> None:
         await asyncio.sleep(0)
 
 
-#: Signature of a trivial handler in tests.
-AsyncHandler = Callable[[Request], Awaitable[Response]]
+class FixedClock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self, time_ns: int = 1_704_164_645_000_000_000) -> None:
+        self.now_ns = time_ns
+
+    def time_ns(self) -> int:
+        return self.now_ns
+
+    def monotonic_s(self) -> float:
+        return self.now_ns / 1e9
+
+
+class CountingEntropy:
+    """Entropy that counts: 0, 1, 2 …"""
+
+    def __init__(self) -> None:
+        self.drawn = -1
+
+    def random_u64(self) -> int:
+        self.drawn += 1
+        return self.drawn
+
+    def random_bytes(self, count: int) -> bytes:
+        return self.random_u64().to_bytes(count, "big")
+
+
+def render_plain_error(status: int, code: str, message: str, request_id: str) -> Response:
+    """Answer errors of the server as `CODE: message`."""
+    return Response(status, [("x-request-id", request_id)], f"{code}: {message}".encode())
+
+
+class Wire:
+    """A served connection whose client is the test."""
+
+    def __init__(
+        self, handler: Handler, *, limits: HttpLimits, is_shed: bool, is_tls: bool
+    ) -> None:
+        self.transport = FakeTransport()
+        self.exchanges: list[Exchange] = []
+        self.load = Load()
+        self.service = HttpService(
+            handler=handler,
+            render_error=render_plain_error,
+            clock=FixedClock(),
+            entropy=CountingEntropy(),
+            limits=limits,
+            observers=(self.exchanges.append,),
+        )
+        ids = RequestIds(self.service.entropy)
+        self.connection = Connection(
+            limits, ids.draw, peer="192.0.2.7", is_tls=is_tls, is_shed=is_shed
+        )
+        self.conversation = Conversation(
+            self.connection, self.service, self.load, HttpDate(self.service.clock), ids
+        )
+        self._elapsed_s = 0.0
+
+    async def send(self, *pieces: bytes) -> bytes:
+        """Send bytes as the client, piece by piece; return what came back for them."""
+        before = len(self.transport.written)
+        for piece in pieces:
+            self.transport.feed(piece)
+            await settle()
+        return bytes(self.transport.written[before:])
+
+    async def wait_s(self, seconds: float) -> None:
+        """Let time pass, tick by tick."""
+        loop = asyncio.get_running_loop()
+        for _ in range(int(seconds)):
+            self._elapsed_s += 1.0
+            self.connection.tick(loop.time() + self._elapsed_s, 1.0)
+            await settle()
+
+
+@asynccontextmanager
+async def open_wire(
+    handler: Handler,
+    *,
+    limits: HttpLimits | None = None,
+    is_shed: bool = False,
+    is_tls: bool = False,
+) -> AsyncIterator[Wire]:
+    """Serve one connection over a FakeTransport until the block ends."""
+    wire = Wire(handler, limits=limits or HttpLimits(), is_shed=is_shed, is_tls=is_tls)
+    wire.transport.connect(wire.connection)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(wire.conversation.run())
+        await settle()
+        try:
+            yield wire
+        finally:
+            task.cancel()

@@ -1,8 +1,8 @@
 """Registers in memory: linearizable, with a log of calls, seals, pins, and faults on demand.
 
 Owns      `MemoryRegisters`, the contract `registers.contract.RegisterStore` on a dictionary.
-Faults    `faults` is asked before every write, read, scan and seal; it may raise instead of it, or have
-          the write applied and its answer lost (`Fault.LOST`).
+Faults    `faults` is asked before every call; it may have it refused, or have a write applied and
+          its answer lost.
 Freeing   released data goes to `on_free` at once, or when its last pin is undone.
 """
 

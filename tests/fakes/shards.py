@@ -1,7 +1,8 @@
 """Stored content in memory: the contract `objects.bytes_contract.ByteStore` without drives.
 
 Owns      `MemoryBytes`, which knows at any moment what is stored and who owns it.
-Checks    a read of bytes that are not there raises Bitrot; a free under a wrong owner fails the test.
+Checks    a read of bytes that are not there raises Bitrot; a free under a wrong owner fails the
+          test.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_any_cut_decodes_the_same(chunks, mode, end, data):
     assert trailer.fields == ({} if mode == "signed" else TRAILER)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     chunks=CHUNKS,
     mode=st.sampled_from(["signed", "signed-trailer"]),

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from atoll.base.errors import DriveFault, DriveFull, DriveIo, DriveMissing, DriveReadOnly, DriveSlow
 
@@ -46,6 +46,14 @@ def drive_fault(error: OSError) -> DriveFault:
     """Return the fault of a drive that an error of the operating system means."""
     kind = _FAULTS.get(error.errno, DriveIo)
     return kind(errno=error.errno, reason=error.strerror or str(error))
+
+
+class Work(Protocol):
+    """Does blocking work off the loop. `WorkThreads` in production, inline in the simulation."""
+
+    def run(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        """Queue a job; the future carries what it returns or raises. Raises DriveSlow."""
+        ...
 
 
 class WorkThreads:

@@ -33,6 +33,7 @@ from atoll.core.formats.shard_file import (
 )
 from atoll.drives.io import WorkThreads, drive_fault
 from atoll.drives.reserve import Room
+from atoll.drives.writeback import STEP_BYTES, Writeback
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class SinkDoor(msgspec.Struct, frozen=True):
 
     threads: WorkThreads
     room: Room
+    writeback: Writeback
     on_io_error: Callable[[DriveFault], None]
     on_end: Callable[[], None]
 
@@ -82,6 +84,8 @@ class FileSink:
         self._allocated = allocated
         self._blocks = 0
         self._offset = HEADER_BYTES
+        #: Write-back of the file's bytes below this was begun.
+        self._begun = 0
         self._loop = loop
         #: Guards `_running`, the number of writes queued or under way.
         self._quiet = threading.Condition()
@@ -151,6 +155,10 @@ class FileSink:
         pieces = self._frames.wrap(first, blocks)
         for start in range(0, len(pieces), _BUFFERS_MAX):
             offset = _write_all(self._file, pieces[start : start + _BUFFERS_MAX], offset)
+        # Writes of one sink may overlap; a range begun twice or not at all costs time only.
+        if offset - self._begun >= STEP_BYTES:
+            begun, self._begun = self._begun, offset
+            self._door.writeback.begin(self._file, start=begun, size_bytes=offset - begun)
 
     def _finish(self, header: ShardHeader) -> None:
         if self._file < 0:

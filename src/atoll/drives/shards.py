@@ -32,6 +32,7 @@ from atoll.drives.shard_files import ShardFiles
 from atoll.drives.shard_header import framed_bytes, make_header
 from atoll.drives.shard_rows import ShardRows
 from atoll.drives.shard_sink import FileSink, SinkDoor, SinkPlace
+from atoll.drives.writeback import Writeback
 
 SINKS_MAX: Final = 512
 #: Packed shards up to this size are encoded on the loop: cheaper than a hand-off to a thread.
@@ -61,7 +62,7 @@ class ShardStore:
         self._threads = threads
         self._room = room
         self._packed_room = packed_room
-        self._door = SinkDoor(threads, room, on_io_error, self._sink_ended)
+        self._door = SinkDoor(threads, room, Writeback(), on_io_error, self._sink_ended)
         self._sinks = 0
         self._sinks_lock = threading.Lock()
         self._sequence = 0

@@ -4,10 +4,10 @@ Owns      the protocol of deletion and the clearing of what is not a version: up
           that hold only tokens.
 Steps     1 bucket → `deleting(e)`; 2 its three prefixes are sealed at e; 3 uploads are ended; 4 a
           scan finds no live key; 5 bucket → tombstone. A version found: back to `live(e + 1)`.
-Invariant step 5 succeeds only on `deleting(e)`: a write that met the seal took the bucket back to live
-          and step 1 begins again.
-Crash     in between: the bucket stays `deleting` and still exists; the next write or the next delete
-          settles it.
+Invariant step 5 succeeds only on `deleting(e)`: a write that met the seal took the bucket back to
+          live and step 1 begins again.
+Crash     in between: the bucket stays `deleting` and still exists; the next write or the next
+          delete settles it.
 Source    DESIGN section 4, rule 8; docs/design/objects.md
 """
 

@@ -1,8 +1,9 @@
 """The access log: one line per request.
 
 Owns      the form of the line, text and JSON.
-Invariant a line is one line: everything a client chose is escaped. Queries, where presigned requests
-          carry their signatures, are not part of an Exchange. Costs a few microseconds, no wait.
+Invariant a line is one line: everything a client chose is escaped. Queries, where presigned
+          requests carry their signatures, are not part of an Exchange. Costs a few microseconds
+          and never waits.
 """
 
 from __future__ import annotations

@@ -23,10 +23,13 @@ _SIGNATURES: Final = re.compile(
     r"(?i)((?:x-amz-signature|x-amz-security-token|signature|secret[_-]?(?:access[_-]?)?key"
     r"|password|token)[\"']?\s*[=:]\s*[\"']?)([^&\s\"',;]+)"
 )
-_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {
+#: Control characters of latin-1 and the two line separators of Unicode.
+_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
     ord("\n"): "\\n",
     ord("\r"): "\\r",
     ord("\t"): "\\t",
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
 }
 
 
@@ -105,9 +108,10 @@ class SinkHandler(logging.Handler):
 
 
 def configure_logging(sink: LineSink, form: LogForm, level: int) -> None:
-    """Send the records of all loggers to `sink`; earlier handlers of the root logger are removed.
+    """Send the records of all loggers to `sink`, and nowhere else.
 
-    Called once, by the process that owns the root logger. asyncio's notes below WARNING are dropped.
+    Called once, by the process that owns the root logger. Notes of asyncio below WARNING are
+    dropped.
     """
     root = logging.getLogger()
     for handler in tuple(root.handlers):

@@ -29,7 +29,7 @@ from atoll.base.errors import (
 from atoll.core.erasure.codec import Block, Codec
 from atoll.core.erasure.geometry import Geometry
 from atoll.drives.contract import ShardShape
-from atoll.drives.io import WorkThreads
+from atoll.drives.io import Work
 from atoll.objects.stripes.limits import Limits
 from atoll.objects.stripes.replies import ask, fault_of
 from atoll.objects.stripes.writer import Target
@@ -78,7 +78,7 @@ class ShardsReader:
         shape: ShardShape,
         *,
         codec: Codec,
-        cpu: WorkThreads,
+        cpu: Work,
         limits: Limits,
         on_damage: OnDamage,
     ) -> None:

@@ -25,7 +25,7 @@ from atoll.core.erasure.codec import Codec
 from atoll.core.erasure.geometry import shard_order
 from atoll.core.placement.cluster_map import ClusterMap, ErasureSet
 from atoll.drives.contract import Drive, ShardAddress, ShardShape
-from atoll.drives.io import WorkThreads
+from atoll.drives.io import Work
 from atoll.objects.bytes_contract import DataRef, DigestSink
 from atoll.objects.stripes.encoder import Batch, Encoder, cut_batches
 from atoll.objects.stripes.limits import Limits
@@ -61,7 +61,7 @@ class StripeStore:
         drives: Mapping[DriveId, Drive],
         clock: Clock,
         entropy: Entropy,
-        cpu: WorkThreads,
+        cpu: Work,
         watchers: Watchers,
         limits: Limits = Limits(),  # noqa: B008 (frozen value)
     ) -> None:

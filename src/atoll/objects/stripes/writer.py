@@ -23,7 +23,7 @@ import msgspec
 from atoll.base.errors import DriveFault, DriveMissing, DriveSlow
 from atoll.base.ids import DriveId
 from atoll.drives.contract import Drive, ShardAddress, ShardShape, ShardSink
-from atoll.drives.io import WorkThreads
+from atoll.drives.io import Work
 from atoll.objects.stripes.encoder import Batch, EncodedBatch, Encoder
 from atoll.objects.stripes.limits import Limits
 from atoll.objects.stripes.replies import ask, fault_of, quorum_error, settle
@@ -79,7 +79,7 @@ class ShardFilesWriter:
         *,
         needed: int,
         encoder: Encoder,
-        cpu: WorkThreads,
+        cpu: Work,
         limits: Limits,
     ) -> None:
         self._lanes = [_Lane(target) for target in targets]

@@ -77,7 +77,7 @@ def _parse_parts(document: Document) -> list[NamedPart]:
         if etag is None or number is None:
             raise Malformed(missing="ETag" if etag is None else "PartNumber")
         check_part_number(number)
-        if number < last:
+        if number <= last:
             raise InvalidPartOrder(number=number)
         last = number
         tags = parse_etags(etag)

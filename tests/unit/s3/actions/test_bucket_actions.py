@@ -1,4 +1,4 @@
-"""Buckets: create, head, list, delete, location, versioning, tagging; answers as botocore reads them."""
+"""Buckets, from creation to deletion; answers as botocore reads them."""
 
 import pytest
 
