@@ -1,14 +1,14 @@
-"""A set of drives that hold shards, real ones on a directory or in memory, and a store over them."""
+"""Drives that hold shards, real ones on a directory or in memory, and a store over them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from atoll.base.errors import DriveFull
+from atoll.base.errors import DriveFull, StoreError
 from atoll.base.ids import ClusterId, DriveId, SetIndex
 from atoll.core.placement.cluster_map import ClusterMap, ErasureSet
 from atoll.core.quorum.sizes import plan_quorums
@@ -62,7 +62,7 @@ class InlineWork:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             future.set_result(job())
-        except Exception as exc:
+        except StoreError as exc:
             future.set_exception(exc)
         return future
 
@@ -70,7 +70,7 @@ class InlineWork:
 class OpenedShards:
     """A `ShardStore` on a directory with all it needs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sinks_max: int = 64) -> None:
         self.path = path
         self.kv = MemoryKv()
         self.group = GroupCommit(self.kv)
@@ -85,6 +85,7 @@ class OpenedShards:
             room=self.room,
             packed_room=self.room,
             on_io_error=self.io_errors.append,
+            sinks_max=sinks_max,
         )
         self._running: asyncio.Task[None] | None = None
 
@@ -141,19 +142,5 @@ def make_store(
 
 
 def content(size: int, seed: int = 1) -> bytes:
-    """Return bytes that repeat nowhere in a stripe."""
-    words = (size + 3) // 4
-    return b"".join(
-        ((number * 2654435761 + seed) & 0xFFFFFFFF).to_bytes(4, "big") for number in range(words)
-    )[:size]
-
-
-@contextmanager
-def flipped(path: Path, at: int) -> Iterator[None]:
-    """Flip one bit of a file for a while."""
-    raw = bytearray(path.read_bytes())
-    raw[at] ^= 1
-    path.write_bytes(raw)
-    yield
-    raw[at] ^= 1
-    path.write_bytes(raw)
+    """Return bytes that repeat nowhere, the same for the same seed."""
+    return hashlib.shake_128(seed.to_bytes(4, "big")).digest(size)

@@ -104,7 +104,9 @@ def sign(
         request.headers["X-Amz-Content-SHA256"] = payload
     _signer(kind, Credentials(access_key, secret), region, expires_s, payload).add_auth(request)
     url = request.url
-    pairs: Sequence[tuple[str, str]] = [(name, str(value)) for name, value in request.headers.items()]
+    pairs: Sequence[tuple[str, str]] = [
+        (name, str(value)) for name, value in request.headers.items()
+    ]
     if kind == "v2-query":
         pairs = [pair for pair in pairs if pair[0] != "Date"]
     sent: bytes | ChunksBody = body
@@ -142,7 +144,11 @@ def _link(algorithm: str, previous: str, text: str) -> str:
 
 
 def frame_signed(
-    seed: str, chunks: Sequence[bytes], trailer: Mapping[str, str] | None = None, *, end: str = "\r\n"
+    seed: str,
+    chunks: Sequence[bytes],
+    trailer: Mapping[str, str] | None = None,
+    *,
+    end: str = "\r\n",
 ) -> bytes:
     """Return a body of signed chunks, the last of size 0 included; `end` ends a trailer's line."""
     framed = bytearray()

@@ -223,7 +223,7 @@ class FaultyDrive:
         if fault is Fault.FULL:
             return _failed(DriveFull(errno=28))
         if fault is Fault.GONE:
-            return _failed(DriveMissing(drive=self._inner.drive_id))
+            return _failed(DriveMissing())
         return _failed(DriveIo(errno=5))
 
 

@@ -1,4 +1,4 @@
-"""Shards of a drive in memory: the second implementation of `ShardDrive`, for tests and the simulation.
+"""Shards in memory: the second implementation of `ShardDrive`, for tests and the simulation.
 
 Owns      the same framed bytes that a real drive stores, so that a test can damage them and
           verification finds it.

@@ -55,6 +55,7 @@ class ShardStore:
         room: Room,
         packed_room: Room,
         on_io_error: Callable[[DriveFault], None],
+        sinks_max: int = SINKS_MAX,
     ) -> None:
         self._files = ShardFiles(storage)
         self._rows = ShardRows(kv)
@@ -64,6 +65,7 @@ class ShardStore:
         self._packed_room = packed_room
         self._door = SinkDoor(threads, room, Writeback(), on_io_error, self._sink_ended)
         self._sinks = 0
+        self._sinks_max = sinks_max
         self._sinks_lock = threading.Lock()
         self._sequence = 0
 
@@ -91,8 +93,8 @@ class ShardStore:
     def open_sink(self, address: ShardAddress, shape: ShardShape) -> asyncio.Future[FileSink]:
         """Start a shard file. A shard of the same address is replaced when the sink commits."""
         with self._sinks_lock:
-            if self._sinks >= SINKS_MAX:
-                raise DriveSlow("Too many shards are being written.", limit=SINKS_MAX)
+            if self._sinks >= self._sinks_max:
+                raise DriveSlow("Too many shards are being written.", limit=self._sinks_max)
             self._sinks += 1
         self._sequence += 1
         place = self._files.place(address, self._sequence)

@@ -1,4 +1,4 @@
-"""Early write-back: pages are written while an upload goes on, so that the sync at its end is short.
+"""Early write-back: pages go out while an upload goes on, so that its sync at the end is short.
 
 Owns      the call that begins write-back of a part of a file, and how much is gathered before it.
 Does not  make anything durable, report errors or drop pages from the cache; `fdatasync` alone

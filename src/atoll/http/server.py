@@ -60,6 +60,8 @@ class Server:
         self.load = Load()
         #: Where it listens, with the ports that were chosen for port 0.
         self.addresses: list[Address] = []
+        #: Contexts of the listeners with TLS.
+        self.tls_contexts: list[TlsContexts] = []
 
     @classmethod
     async def open(
@@ -95,6 +97,8 @@ class Server:
 
         acceptor = Acceptor(sockets, self._service.limits, take)
         self._acceptors.append(acceptor)
+        if contexts is not None:
+            self.tls_contexts.append(contexts)
         self.addresses += [Address(*listening.getsockname()[:2]) for listening in sockets]
         acceptor.start()
 

@@ -57,6 +57,10 @@ class TlsContexts:
             self._reload()
         return self._context
 
+    def expire_check(self) -> None:
+        """Look at the files when the next connection comes, however soon that is (SIGHUP)."""
+        self._checked_s = float("-inf")
+
     def _reload(self) -> None:
         try:
             stamp = _stamp(self._files)

@@ -181,7 +181,7 @@ def _add_time(headers: list[tuple[str, str]], modified_ns: object) -> None:
         headers.append(("last-modified", render_http_date(datetime_from_ns(modified_ns))))
 
 
-def render_plain_error(code: str, message: str, *, request_id: str, host_id: str) -> bytes:
+def render_plain_error(*, code: str, message: str, request_id: str, host_id: str) -> bytes:
     """Return the document of an error that was found before there was a request."""
     body = "".join(
         f"<{name}>{escape(text)}</{name}>"

@@ -293,7 +293,9 @@ def make_render_error(host_id: str) -> RenderError:
     """Return the renderer of errors that the HTTP server itself finds."""
 
     def render(status: int, code: str, message: str, request_id: str) -> Response:
-        body = render_plain_error(code, message, request_id=request_id, host_id=host_id)
+        body = render_plain_error(
+            code=code, message=message, request_id=request_id, host_id=host_id
+        )
         headers = [
             ("content-type", "application/xml"),
             ("x-amz-request-id", request_id),

@@ -9,13 +9,12 @@ Invariant a line is one line: everything a client chose is escaped. Queries, whe
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 
 from atoll.base.units import NS_PER_MS, NS_PER_S
 from atoll.telemetry.exchange import Exchange
-from atoll.telemetry.logs import LogForm, escape_controls
+from atoll.telemetry.logs import LogForm, encode_json_line, escape_controls
 from atoll.telemetry.sink import LineSink
 
 
@@ -34,9 +33,6 @@ class _Line(msgspec.Struct, gc=False):
     duration_ms: float
     principal: str
     complete: bool
-
-
-_ENCODER: Final = msgspec.json.Encoder()
 
 
 class AccessLog:
@@ -79,7 +75,7 @@ class AccessLog:
             exchange.principal,
             exchange.is_complete,
         )
-        return _ENCODER.encode(line).decode()
+        return encode_json_line(line)
 
     def _render_text(self, exchange: Exchange) -> str:
         path = escape_controls(exchange.path.decode("latin-1")) or "-"

@@ -31,6 +31,8 @@ _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 
     0x2028: "\\u2028",
     0x2029: "\\u2029",
 }
+#: What JSON itself lets stand.
+_JSON_CONTROLS: Final = {code: f"\\u{code:04x}" for code in (*range(127, 160), 0x2028, 0x2029)}
 
 
 class LogForm(Enum):
@@ -48,6 +50,12 @@ def redact(text: str) -> str:
 def escape_controls(text: str) -> str:
     """Return `text` without control characters, each written as an escape."""
     return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def encode_json_line(value: object) -> str:
+    """Return `value` as JSON without a character that a reader may take for a line end."""
+    line = msgspec.json.encode(value).decode()
+    return line if line.isprintable() else line.translate(_JSON_CONTROLS)
 
 
 class _Formatter(logging.Formatter):
@@ -74,14 +82,14 @@ class JsonFormatter(_Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
-        return msgspec.json.encode(
+        return encode_json_line(
             {
                 "time": _timestamp(record.created),
                 "level": record.levelname,
                 "logger": record.name,
                 "message": self.text_of(record),
             }
-        ).decode()
+        )
 
 
 def _timestamp(created_s: float) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from atoll.http.chunked import ChunkedDecoder, ChunkedMalformed
 from hypothesis import given
 from hypothesis import strategies as st
+
+from atoll.http.chunked import ChunkedDecoder, ChunkedMalformed
 
 CODED = b"4\r\nWiki\r\n5;name=v\r\npedia\r\n0A\r\n0123456789\r\n0\r\nX-T: v\r\n\r\nGET"
 CONTENT = b"Wikipedia0123456789"
@@ -54,7 +55,7 @@ def test_byte_by_byte() -> None:
         b"1\ra\r\n",
         b"1\r\nab\r\n",
         b"1\r\na\n",
-        b"1\r\naXX",
+        b"1\r\naXX\r\n",
         b"FFFFFFFFFFFFFFFF\r\n",
         b"1;a\0b\r\n",
         b"1;a\x7f\r\n",
@@ -71,11 +72,9 @@ def test_byte_by_byte() -> None:
 )
 @pytest.mark.parametrize("is_split", [False, True])
 def test_malformed_coding_is_refused(coded: bytes, is_split: bool) -> None:
-    decoder = ChunkedDecoder()
     pieces = [bytes([byte]) for byte in coded] if is_split else [coded]
     with pytest.raises(ChunkedMalformed):
-        for piece in pieces:
-            decoder.decode(piece)
+        decode(*pieces)
 
 
 def test_an_unfinished_body_is_not_complete() -> None:

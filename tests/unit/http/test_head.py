@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from atoll.http.head import Head, RequestRefused, parse_head
 from atoll.http.limits import HttpLimits
 
@@ -25,7 +26,7 @@ BAD = (400, "BadRequest")
 
 def test_a_head_is_taken_apart_verbatim() -> None:
     head = parse(
-        b"PUT /b/%41//x/../y?uploads&a=%2F HTTP/1.1", HOST, b"X-AMZ-Meta-\xe9: no".replace(b"\xe9", b"e"),
+        b"PUT /b/%41//x/../y?uploads&a=%2F HTTP/1.1", HOST, b"X-AMZ-Meta-E: no",
         b"X-Two: 1", b"x-two:  \t caf\xe9 \t ", b"Content-Length: 12",
     )  # fmt: skip
     assert (head.method, head.path, head.query) == ("PUT", b"/b/%41//x/../y", b"uploads&a=%2F")

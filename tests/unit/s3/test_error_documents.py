@@ -84,6 +84,6 @@ def test_control_characters_in_an_error_are_references():
 
 
 def test_errors_before_a_request_are_documents_too():
-    body = render_plain_error("BadRequest", "No <b>", request_id="R", host_id="H")
+    body = render_plain_error(code="BadRequest", message="No <b>", request_id="R", host_id="H")
     elements = {child.tag: child.text for child in ET.fromstring(body)}
     assert elements == {"Code": "BadRequest", "Message": "No <b>", "RequestId": "R", "HostId": "H"}

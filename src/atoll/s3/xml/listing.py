@@ -15,7 +15,7 @@ import msgspec
 
 from atoll.s3.xml.render import PROLOGUE, Renderable, escape, render_structure
 from atoll.s3.xml.shapes import S3_NAMESPACE, Shape
-from atoll.s3.xml.times import render_iso_ns
+from atoll.s3.xml.times import IsoPage
 
 
 class ObjectRow(msgspec.Struct, frozen=True, array_like=True):
@@ -69,10 +69,11 @@ def render_owner(account: str, display_name: str) -> str:
 def render_objects(rows: Iterable[ObjectRow], owner: str) -> Iterable[str]:
     """Yield `Contents` elements; `owner` is a rendered element or empty."""
     tail = f"<StorageClass>STANDARD</StorageClass>{owner}</Contents>"
+    iso = IsoPage().render
     for row in rows:
         yield (
             f"<Contents><Key>{escape(row.key)}</Key>"
-            f"<LastModified>{render_iso_ns(row.modified_ns)}</LastModified>"
+            f"<LastModified>{iso(row.modified_ns)}</LastModified>"
             f"<ETag>&quot;{row.etag}&quot;</ETag>{_checksum(row)}"
             f"<Size>{row.size_bytes}</Size>{tail}"
         )
@@ -80,12 +81,13 @@ def render_objects(rows: Iterable[ObjectRow], owner: str) -> Iterable[str]:
 
 def render_versions(rows: Iterable[VersionRow], owner: str) -> Iterable[str]:
     """Yield `Version` and `DeleteMarker` elements in the order given, as S3 mixes them."""
+    iso = IsoPage().render
     for row in rows:
         is_latest = "true" if row.is_latest else "false"
         place = (
             f"<Key>{escape(row.key)}</Key><VersionId>{row.version_id}</VersionId>"
             f"<IsLatest>{is_latest}</IsLatest>"
-            f"<LastModified>{render_iso_ns(row.modified_ns)}</LastModified>"
+            f"<LastModified>{iso(row.modified_ns)}</LastModified>"
         )
         if row.is_delete_marker:
             yield f"<DeleteMarker>{owner}{place}</DeleteMarker>"

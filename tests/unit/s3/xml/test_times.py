@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from atoll.s3.xml.times import (
+    IsoPage,
     datetime_from_ns,
     ns_from_datetime,
     parse_http_date,
@@ -46,3 +47,12 @@ def test_times_are_written_as_s3_does():
     assert render_iso(WHEN) == "2006-02-03T16:45:09.000Z"
     assert render_iso_ns(ns_from_datetime(WHEN) + 999_999_999) == "2006-02-03T16:45:09.999Z"
     assert datetime_from_ns(ns_from_datetime(WHEN)) == WHEN
+
+
+def test_a_page_renders_times_as_one_by_one():
+    page = IsoPage()
+    first_ns = ns_from_datetime(WHEN)
+    for step in range(300):
+        time_ns = first_ns + step * 7_919_000_000_001 * (step % 5)
+        assert page.render(time_ns) == render_iso_ns(time_ns)
+    assert page.render(0) == "1970-01-01T00:00:00.000Z"
