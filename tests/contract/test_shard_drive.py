@@ -11,7 +11,7 @@ from atoll.base.ids import DataId
 from atoll.core.erasure.geometry import Geometry
 from atoll.drives.contract import PackedShard, ShardAddress, ShardShape
 from atoll.drives.faulty import FaultyDrive, ScriptedPlan
-from atoll.drives.memory_shards import MemoryShards
+from atoll.drives.shards.memory import MemoryShards
 from fakes.shard_cluster import OpenedShards, content
 
 SHAPE = ShardShape(2, 2, 1 << 20, (2 << 20) + 1001)

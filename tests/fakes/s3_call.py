@@ -21,9 +21,9 @@ from atoll.base.streams import PromisedDigests, WholeBody
 from atoll.http.messages import Headers, Request
 from atoll.objects.contract import BucketChange, PutRequest
 from atoll.objects.values import Attributes, ObjectVersion, Versioning
-from atoll.s3.binding import render_body, render_headers
 from atoll.s3.call import Answer, Call, Principal, Service
-from atoll.s3.model import ServiceModel, load_service_model
+from atoll.s3.protocol.binding import render_body, render_headers
+from atoll.s3.protocol.model import ServiceModel, load_service_model
 from fakes.http import WholeRawBody
 from fakes.object_store import MemoryObjectStore, TickingClock
 

@@ -18,7 +18,7 @@ from botocore.parsers import RestXMLParser
 from atoll.s3.call import Principal, Service
 from atoll.s3.front import CallFacts, FrontEnd, FrontSettings
 from atoll.s3.gate import Authenticated, AuthKind
-from atoll.s3.model import ServiceModel, load_service_model
+from atoll.s3.protocol.model import ServiceModel, load_service_model
 from atoll.s3.registry import load_actions
 from atoll.s3.sigv4.payload import UNSIGNED
 from fakes.http import Answered, ask

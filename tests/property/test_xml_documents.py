@@ -62,8 +62,10 @@ def outputs() -> list[str]:
         has_members = operation.output is not None and bool(operation.output.by_element)
         if has_members and (payload is None or payload.shape.kind is Kind.STRUCTURE):
             names.append(operation.name)
-    # An event stream is no document; this one's only member is its root element.
-    return sorted(set(names) - {"SelectObjectContent", "GetBucketLocation"})
+    # An event stream is no document; the only member of the second is its root element; the third
+    # is deprecated, and two of its members share one element name, so botocore fills both.
+    unfit = {"SelectObjectContent", "GetBucketLocation", "GetBucketNotification"}
+    return sorted(set(names) - unfit)
 
 
 @settings(max_examples=30, deadline=None)

@@ -11,7 +11,6 @@ Tasks     all calls and callbacks run on the event loop; `commit.run` is the onl
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -35,12 +34,12 @@ from atoll.base.ids import (
     clock_from_ms,
     make_ballot,
 )
+from atoll.base.reply import Reply
 from atoll.base.units import NS_PER_MS
 from atoll.core.formats.register_record import (
     decode_head,
     decode_inline,
-    encode_head,
-    encode_inline,
+    encode_record,
     store_key,
 )
 from atoll.core.quorum.messages import (
@@ -66,6 +65,7 @@ from atoll.core.quorum.messages import (
 from atoll.drives.facts import Facts, SealFact
 from atoll.drives.group_commit import GroupCommit, OnDurable
 from atoll.drives.kv import OrderedKv, Put, Table
+from atoll.drives.recent import RecentRecords
 from atoll.drives.scanner import scan_rows
 
 _T = TypeVar("_T")
@@ -78,6 +78,8 @@ FLOOR_LOW: Final = 1000 << CLOCK_COUNTER_BITS
 FUTURE_MAX: Final = (2 * 3600 * 1000) << CLOCK_COUNTER_BITS
 #: An original accept may not name data begun longer ago: the orphan scan may be about to remove it.
 DATA_AGE_MAX: Final = (24 * 3600 * 1000) << CLOCK_COUNTER_BITS
+#: Decoded records kept per drive.
+RECENT_BYTES_MAX: Final = 8 << 20
 PROPOSER_LAST: Final = (1 << 64) - 1
 SEAL_PREFIX_BYTES: Final = 10
 
@@ -97,7 +99,7 @@ class _Pending(msgspec.Struct):
     """An accept that waits for its sync."""
 
     record: Record
-    answer: asyncio.Future[Accepted | Refused]
+    answer: Reply[Accepted | Refused]
     replaced: tuple[bytes, ...]
 
 
@@ -110,7 +112,8 @@ class Acceptor:
         clock: Clock,
         *,
         has_room: Callable[[], bool] = lambda: True,
-        promises_max: int = 65_536,
+        promises_max: int = 16_384,
+        recent_bytes_max: int = RECENT_BYTES_MAX,
         rules: AcceptorRules | None = None,
     ) -> None:
         self._kv = kv
@@ -118,6 +121,7 @@ class Acceptor:
         self._has_room = has_room
         self._promises_max = promises_max
         self._rules = rules or AcceptorRules()
+        self._recent = RecentRecords(recent_bytes_max)
         self.commit = GroupCommit(kv)
         self.commit.passenger = self._raise_floor_early
         self.facts = Facts.load(kv)
@@ -137,15 +141,13 @@ class Acceptor:
 
     # ── prepare ────────────────────────────────────────────────────────────────────────────────
 
-    def prepare(self, request: Prepare) -> asyncio.Future[Promise | Refused]:
+    def prepare(self, request: Prepare) -> Reply[Promise | Refused]:
         """Promise `request.ballot`, and show the newest durable record."""
-        answer: asyncio.Future[Promise | Refused] = self._future()
+        answer: Reply[Promise | Refused] = Reply()
         self._prepare(request, store_key(request.set_index, request.key), answer)
         return answer
 
-    def _prepare(
-        self, request: Prepare, stored: bytes, answer: asyncio.Future[Promise | Refused]
-    ) -> None:
+    def _prepare(self, request: Prepare, stored: bytes, answer: Reply[Promise | Refused]) -> None:
         if answer.done():
             return
         pending = self._pending.get(stored)
@@ -196,9 +198,9 @@ class Acceptor:
 
     # ── accept ─────────────────────────────────────────────────────────────────────────────────
 
-    def accept(self, request: Accept) -> asyncio.Future[Accepted | Refused]:
+    def accept(self, request: Accept) -> Reply[Accepted | Refused]:
         """Store a value at a ballot; the answer comes when it is durable."""
-        answer: asyncio.Future[Accepted | Refused] = self._future()
+        answer: Reply[Accepted | Refused] = Reply()
         stored = store_key(request.set_index, request.key)
         try:
             self._check_stamp(request.stamp, request.set_index)
@@ -226,7 +228,7 @@ class Acceptor:
         request: Accept,
         old: Record,
         pending: _Pending | None,
-        answer: asyncio.Future[Accepted | Refused],
+        answer: Reply[Accepted | Refused],
     ) -> None:
         if old.value.write_id != request.value.write_id:
             answer.set_result(Refused(Refusal.TWIN, old.ballot))
@@ -263,16 +265,14 @@ class Acceptor:
         request: Accept,
         stored: bytes,
         old: Record | None,
-        answer: asyncio.Future[Accepted | Refused],
+        answer: Reply[Accepted | Refused],
     ) -> None:
         value = request.value
         record = Record(request.ballot, value)
-        puts = [Put(Table.HEADS, stored, encode_head(stored, record))]
-        if value.inline:
-            inline = encode_inline(stored, request.ballot, value.inline)
-            puts.append(Put(Table.INLINE, stored, inline))
-        elif old is not None and old.value.live:
-            puts.append(Put(Table.INLINE, stored, None))
+        encoded = request.stored or encode_record(stored, record)
+        puts = [Put(Table.HEADS, stored, encoded.head)]
+        if encoded.inline is not None or (old is not None and old.value.live):
+            puts.append(Put(Table.INLINE, stored, encoded.inline))
         kept = value.data_ids
         replaced = tuple(i for i in old.value.data_ids if i not in kept) if old is not None else ()
         pending = _Pending(record, answer, replaced)
@@ -289,9 +289,11 @@ class Acceptor:
         if self._pending.get(stored) is pending:
             del self._pending[stored]
         ballot = pending.record.ballot
-        if fault is None and self._promised.get(stored) == ballot:
-            # The record now says what the promise said.
-            del self._promised[stored]
+        if fault is None:
+            self._recent.put(stored, pending.record)
+            if self._promised.get(stored) == ballot:
+                # The record now says what the promise said.
+                del self._promised[stored]
         answer = pending.answer
         if answer.done():
             return
@@ -305,20 +307,22 @@ class Acceptor:
 
     # ── read, scan ─────────────────────────────────────────────────────────────────────────────
 
-    def read(self, request: Read) -> asyncio.Future[Shown]:
+    def read(self, request: Read) -> Reply[Shown]:
         """Show the newest durable record."""
-        answer: asyncio.Future[Shown] = self._future()
+        answer: Reply[Shown] = Reply()
         try:
             self._check(request.stamp, request.set_index, request.key)
-            record = self._load(store_key(request.set_index, request.key), request.detail)
+            stored = store_key(request.set_index, request.key)
+            load = self._load_stored if request.from_medium else self._load
+            record = load(stored, request.detail)
             answer.set_result(Shown(record, self._watermark_of(request.set_index, record)))
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.key))
         return answer
 
-    def scan(self, request: Scan) -> asyncio.Future[Page]:
+    def scan(self, request: Scan) -> Reply[Page]:
         """Show durable records in key order."""
-        answer: asyncio.Future[Page] = self._future()
+        answer: Reply[Page] = Reply()
         try:
             self._check(request.stamp, request.set_index, request.end)
             rows, covered = scan_rows(self._kv, request)
@@ -342,9 +346,9 @@ class Acceptor:
 
     # ── seals, tombstones, rebuild ─────────────────────────────────────────────────────────────
 
-    def seal(self, request: Seal) -> asyncio.Future[None]:
+    def seal(self, request: Seal) -> Reply[None]:
         """Store a seal; a lower epoch than the one held changes nothing."""
-        answer: asyncio.Future[None] = self._future()
+        answer: Reply[None] = Reply()
         where = (request.set_index, request.prefix)
         held = self.facts.seals.get(where)
         asked = SealFact(request.epoch, request.lifted)
@@ -357,9 +361,9 @@ class Acceptor:
         self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
         return answer
 
-    def drop(self, request: Drop) -> asyncio.Future[bool]:
+    def drop(self, request: Drop) -> Reply[bool]:
         """Forget the tombstone at exactly `request.ballot`, behind a raised horizon."""
-        answer: asyncio.Future[bool] = self._future()
+        answer: Reply[bool] = Reply()
         stored = store_key(request.set_index, request.key)
         try:
             self._check(request.stamp, request.set_index, request.key)
@@ -377,12 +381,16 @@ class Acceptor:
             self.facts.horizon = request.ballot
             puts = self.facts.plan_horizon(request.ballot)
         puts.append(Put(Table.HEADS, stored, None))
-        self.commit.submit(puts, lambda fault: _resolve(answer, True, fault))
+        self.commit.submit(puts, lambda fault: self._dropped(stored, answer, fault))
         return answer
 
-    def restore(self, request: Restore) -> asyncio.Future[None]:
+    def _dropped(self, stored: bytes, answer: Reply[bool], fault: StoreError | None) -> None:
+        self._recent.forget(stored)
+        _resolve(answer, True, fault)
+
+    def restore(self, request: Restore) -> Reply[None]:
         """Take records of a rebuild; votes on their keys when durable."""
-        answer: asyncio.Future[None] = self._future()
+        answer: Reply[None] = Reply()
         puts: list[Put] = []
         try:
             self._check_stamp(request.stamp, request.set_index)
@@ -400,16 +408,15 @@ class Acceptor:
         held = pending.record if pending is not None else self._load(stored, Detail.HEAD)
         if held is not None and held.ballot >= record.ballot:
             return []
-        value = record.value
-        inline = encode_inline(stored, record.ballot, value.inline) if value.inline else None
+        encoded = encode_record(stored, record)
         return [
-            Put(Table.HEADS, stored, encode_head(stored, record)),
-            Put(Table.INLINE, stored, inline),
+            Put(Table.HEADS, stored, encoded.head),
+            Put(Table.INLINE, stored, encoded.inline),
         ]
 
-    def _restored(
-        self, request: Restore, answer: asyncio.Future[None], fault: StoreError | None
-    ) -> None:
+    def _restored(self, request: Restore, answer: Reply[None], fault: StoreError | None) -> None:
+        for key, _ in request.records:
+            self._recent.forget(store_key(request.set_index, key))
         if fault is None:
             if request.until:
                 self.facts.copied_until[request.set_index] = request.until
@@ -417,9 +424,9 @@ class Acceptor:
                 self.facts.copied_until.pop(request.set_index, None)
         _resolve(answer, None, fault)
 
-    def forget_set(self, set_index: int) -> asyncio.Future[None]:
+    def forget_set(self, set_index: int) -> Reply[None]:
         """Begin the rebuild of a set: from now on vote on none of its keys until they are copied."""
-        answer: asyncio.Future[None] = self._future()
+        answer: Reply[None] = Reply()
         self.facts.copied_until[set_index] = b"\0"
         puts = self.facts.plan_copied(set_index, b"\0")
         self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
@@ -428,7 +435,7 @@ class Acceptor:
     # ── floor ──────────────────────────────────────────────────────────────────────────────────
 
     def _raise_floor(
-        self, clock: int, again: Callable[[], None], answer: asyncio.Future[Promise | Refused]
+        self, clock: int, again: Callable[[], None], answer: Reply[Promise | Refused]
     ) -> None:
         floor = max(clock + FLOOR_AHEAD, self._floor_wanted)
         self._floor_wanted = floor
@@ -456,31 +463,46 @@ class Acceptor:
     async def close(self) -> None:
         """Finish what is queued and store the watermarks, so that a restart knows what was settled."""
         if self.commit.fault is None:
-            done: asyncio.Future[None] = self._future()
+            done: Reply[None] = Reply()
             self.commit.submit(self.facts.plan_watermarks(), lambda f: _resolve(done, None, f))
             await done
             await self.commit.drain()
 
     # ── shared ─────────────────────────────────────────────────────────────────────────────────
 
-    @staticmethod
-    def _future() -> asyncio.Future[_T]:
-        return asyncio.get_running_loop().create_future()
-
     def _clock_now(self) -> int:
         return clock_from_ms(self._clock.time_ns() // NS_PER_MS)
 
     def _load(self, stored: bytes, detail: Detail) -> Record | None:
+        """Return the durable record of a store key, from memory where it is known."""
+        known = self._recent.get(stored)
+        if known is not None:
+            record, missing_bytes = known
+            if record is None or not missing_bytes or detail is not Detail.WHOLE:
+                return record
+            record = self._with_inline(stored, record, missing_bytes)
+            self._recent.put(stored, record)
+            return record
+        return self._load_stored(stored, detail)
+
+    def _load_stored(self, stored: bytes, detail: Detail) -> Record | None:
+        """Return the durable record of a store key, from the medium."""
         raw = self._kv.get(Table.HEADS, stored)
         if raw is None:
+            self._recent.put(stored, None)
             return None
         record, inline_bytes = decode_head(stored, raw)
-        if detail is not Detail.WHOLE or not inline_bytes:
-            return record
-        raw_inline = self._kv.get(Table.INLINE, stored)
-        if raw_inline is None:
+        if detail is Detail.WHOLE and inline_bytes:
+            record = self._with_inline(stored, record, inline_bytes)
+            inline_bytes = 0
+        self._recent.put(stored, record, inline_bytes)
+        return record
+
+    def _with_inline(self, stored: bytes, record: Record, size_bytes: int) -> Record:
+        raw = self._kv.get(Table.INLINE, stored)
+        if raw is None:
             raise RecordCorrupt("Inline bytes are missing.", key=stored[2:])
-        inline = decode_inline(stored, raw_inline, record.ballot, inline_bytes)
+        inline = decode_inline(stored, raw, record.ballot, size_bytes)
         return Record(record.ballot, msgspec.structs.replace(record.value, inline=inline))
 
     def _check_stamp(self, stamp: Stamp, set_index: int) -> None:
@@ -508,7 +530,7 @@ class Acceptor:
         return DriveFault(str(exc), key=key)
 
 
-def _resolve(answer: asyncio.Future[_T], result: _T, fault: StoreError | None) -> None:
+def _resolve(answer: Reply[_T], result: _T, fault: StoreError | None) -> None:
     if answer.done():
         return
     if fault is not None:
@@ -517,9 +539,7 @@ def _resolve(answer: asyncio.Future[_T], result: _T, fault: StoreError | None) -
         answer.set_result(result)
 
 
-def _copy_answer(
-    done: asyncio.Future[Accepted | Refused], answer: asyncio.Future[Accepted | Refused]
-) -> None:
+def _copy_answer(done: Reply[Accepted | Refused], answer: Reply[Accepted | Refused]) -> None:
     if answer.done():
         return
     exc = done.exception()

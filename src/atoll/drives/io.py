@@ -34,6 +34,8 @@ _FAULTS: Final[dict[int | None, type[DriveFault]]] = {
     errno.ENOSPC: DriveFull,
     errno.EDQUOT: DriveFull,
     errno.EROFS: DriveReadOnly,
+    # A directory of the drive is gone: unmounted, or wiped under the running process.
+    errno.ENOENT: DriveMissing,
     errno.ENODEV: DriveMissing,
     errno.ENXIO: DriveMissing,
     # Out of file descriptors: the drive is well, the process is at a limit that passes.

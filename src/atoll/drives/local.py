@@ -21,6 +21,7 @@ import msgspec
 from atoll.base.clock import Clock
 from atoll.base.errors import DriveFault, DriveFull, DriveStale, RecordCorrupt
 from atoll.base.ids import DriveId
+from atoll.base.reply import Reply
 from atoll.core.quorum.messages import (
     Accept,
     Accepted,
@@ -48,8 +49,7 @@ from atoll.drives.contract import (
 from atoll.drives.io import WorkThreads
 from atoll.drives.reserve import Capacity, FileSystemRoom
 from atoll.drives.rocks import RocksKv
-from atoll.drives.shard_sink import FileSink
-from atoll.drives.shards import ShardStore
+from atoll.drives.shards import FileSink, ShardStore
 
 DATABASE_DIRECTORY: Final = "metadata"
 #: The first key of a rebuild: before all keys, which begin with a letter.
@@ -209,31 +209,31 @@ class LocalDrive:
 
     # ── registers ──────────────────────────────────────────────────────────────────────────────
 
-    def prepare(self, request: Prepare) -> asyncio.Future[Promise | Refused]:
+    def prepare(self, request: Prepare) -> Reply[Promise | Refused]:
         """Promise a ballot."""
         return self.acceptor.prepare(request)
 
-    def accept(self, request: Accept) -> asyncio.Future[Accepted | Refused]:
+    def accept(self, request: Accept) -> Reply[Accepted | Refused]:
         """Store a value."""
         return self.acceptor.accept(request)
 
-    def read(self, request: Read) -> asyncio.Future[Shown]:
+    def read(self, request: Read) -> Reply[Shown]:
         """Show a record."""
         return self.acceptor.read(request)
 
-    def scan(self, request: Scan) -> asyncio.Future[Page]:
+    def scan(self, request: Scan) -> Reply[Page]:
         """Show records in order."""
         return self.acceptor.scan(request)
 
-    def seal(self, request: Seal) -> asyncio.Future[None]:
+    def seal(self, request: Seal) -> Reply[None]:
         """Store a seal."""
         return self.acceptor.seal(request)
 
-    def drop(self, request: Drop) -> asyncio.Future[bool]:
+    def drop(self, request: Drop) -> Reply[bool]:
         """Forget a tombstone."""
         return self.acceptor.drop(request)
 
-    def restore(self, request: Restore) -> asyncio.Future[None]:
+    def restore(self, request: Restore) -> Reply[None]:
         """Take records of a rebuild."""
         return self.acceptor.restore(request)
 

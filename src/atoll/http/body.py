@@ -19,6 +19,7 @@ from atoll.base.errors import DeadlineExceeded, IncompleteBody, StoreError, TooL
 from atoll.base.streams import CHUNK_BYTES_MAX
 from atoll.http.chunked import ChunkedDecoder, ChunkedMalformed
 from atoll.http.limits import HttpLimits
+from atoll.http.pace import SendPace
 
 
 class Flow(Protocol):
@@ -60,13 +61,11 @@ class IncomingBody:
         "_decoder",
         "_failure",
         "_flow",
-        "_idle_s",
         "_is_discarding",
         "_is_paused",
         "_limits",
-        "_marked_bytes",
+        "_pace",
         "_remaining",
-        "_waited_s",
         "_waiter",
         "is_complete",
         "is_continue_awaited",
@@ -101,9 +100,7 @@ class IncomingBody:
         self.is_complete = length_bytes == 0
         #: The client sends nothing before `100 Continue`.
         self.is_continue_awaited = is_continue_awaited
-        self._waited_s = 0.0
-        self._idle_s = 0.0
-        self._marked_bytes = 0
+        self._pace = SendPace(limits)
 
     # ── the connection's side ──────────────────────────────────────────────────────────────────
 
@@ -193,17 +190,7 @@ class IncomingBody:
             return False
         if self._is_paused or self.is_continue_awaited:
             return False
-        limits = self._limits
-        self._waited_s += elapsed_s
-        if self.received_bytes > self._marked_bytes:
-            self._marked_bytes = self.received_bytes
-            self._idle_s = 0.0
-        else:
-            self._idle_s += elapsed_s
-        return self._idle_s >= limits.body_idle_s or (
-            self._waited_s >= limits.rate_grace_s
-            and self.received_bytes < limits.body_bytes_per_s_min * self._waited_s
-        )
+        return self._pace.is_too_slow(elapsed_s, received_bytes=self.received_bytes)
 
     def fail_slow(self) -> None:
         """Fail because the client is too slow."""

@@ -24,6 +24,7 @@ from atoll.http.body import ArrivedBody, IncomingBody
 from atoll.http.head import Head, RequestRefused, parse_head
 from atoll.http.limits import HttpLimits
 from atoll.http.messages import RawBody, Request
+from atoll.http.pace import TakePace
 from atoll.http.render import CONTINUE
 
 
@@ -78,8 +79,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         #: Bytes given to the transport so far.
         self.sent_bytes = 0
-        self._stalled_s = 0.0
-        self._stall_mark_bytes = 0
+        self._pace = TakePace(limits)
 
     # ── the transport's side ───────────────────────────────────────────────────────────────────
 
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Note that the client takes less than is written."""
         self._is_write_paused = True
-        self._stalled_s = 0.0
+        self._pace.restart()
 
     def resume_writing(self) -> None:
         """Let the response go on."""
@@ -387,7 +387,9 @@ class Connection(asyncio.Protocol):
             if self._phase is Phase.COLLECT:
                 self._refuse(RequestRefused(408, "RequestTimeout", "The body came too slowly."))
         if self._is_write_paused or transport.is_closing():
-            self._tick_write(transport, elapsed_s)
+            taken = self.sent_bytes - transport.get_write_buffer_size()
+            if self._pace.is_too_slow(elapsed_s, taken_bytes=taken):
+                transport.abort()
         if now_s >= self._deadline:
             self._expire(transport)
 
@@ -401,16 +403,3 @@ class Connection(asyncio.Protocol):
             self._wake_message()
         else:
             transport.close()
-
-    def _tick_write(self, transport: asyncio.Transport, elapsed_s: float) -> None:
-        """Give up a client that takes less than the minimum over the time of grace."""
-        taken = self.sent_bytes - transport.get_write_buffer_size()
-        if self._stalled_s == 0.0:
-            self._stall_mark_bytes = taken
-        self._stalled_s += elapsed_s
-        if self._stalled_s >= self._limits.rate_grace_s:
-            if taken - self._stall_mark_bytes < (
-                self._limits.write_bytes_per_s_min * self._stalled_s
-            ):
-                transport.abort()
-            self._stalled_s = 0.0

@@ -21,7 +21,7 @@ from atoll.s3.body import open_body
 from atoll.s3.call import Service
 from atoll.s3.front import FrontEnd, FrontSettings
 from atoll.s3.gate import Gate, RootLookup
-from atoll.s3.model import load_service_model
+from atoll.s3.protocol.model import load_service_model
 from atoll.s3.registry import load_actions
 
 

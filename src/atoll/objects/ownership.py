@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from atoll.base.ids import DataId
 from atoll.core.formats.object_record import PageRef, VersionRecord, decode_head
 from atoll.core.formats.part_record import decode_part
-from atoll.core.formats.upload_record import decode_upload
+from atoll.core.formats.upload_record import UploadState, decode_upload
 from atoll.core.formats.version_page import IndexPage
 from atoll.core.quorum.messages import Detail, Row
 from atoll.objects.foundation import Foundation
@@ -42,9 +42,10 @@ class Ownership:
             ids.update(part_ids(decode_part(row.body)))
         cell = Cell(owner_key, owner_key)
         for row in await self._rows(b"u/" + owner_key[2:]):
-            completion = decode_upload(row.body).completion
-            if completion is not None:
-                ids.update(named_ids(completion.version))
+            upload = decode_upload(row.body)
+            # Of a completed upload the object names the bytes, or whoever removed it freed them.
+            if upload.state is UploadState.COMPLETING and upload.completion is not None:
+                ids.update(named_ids(upload.completion.version))
         found = await self._registers.read(cell, detail=Detail.HEAD)
         if found is not None:
             head = decode_head(found.value.head)

@@ -13,9 +13,13 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from atoll.base.errors import DriveFault, DriveSlow, StoreError
+from atoll.base.reply import Reply
 from atoll.core.quorum.fold import Outcome, fold
 
 T = TypeVar("T")
+
+#: A call under way.
+Answering = asyncio.Future[T] | Reply[T]
 
 #: Starts one call.
 Start = Callable[[], Awaitable[T]]
@@ -111,15 +115,14 @@ class Round(Generic[T]):
                 self.faults.append((index, exc))
                 upto += 1
                 continue
-            future = asyncio.ensure_future(call)  # noqa: TID251 (owned by this round, result always read)
-            if future.done():
-                self._take(index, future)
-                if self.outcome is Outcome.PENDING and self._left == 0:
-                    upto += 1
+            if not isinstance(call, Reply):
+                call = asyncio.ensure_future(call)  # noqa: TID251 (owned by this round, always read)
+            if call.done():
+                self._take(index, call)
             else:
-                future.add_done_callback(partial(self._arrived, index))
+                call.add_done_callback(partial(self._arrived, index))
 
-    def _arrived(self, index: int, future: asyncio.Future[T]) -> None:
+    def _arrived(self, index: int, future: Answering[T]) -> None:
         before = self.outcome
         self._take(index, future)
         if before is Outcome.PENDING and (
@@ -129,7 +132,7 @@ class Round(Generic[T]):
         ):
             self._wake()
 
-    def _take(self, index: int, future: asyncio.Future[T]) -> None:
+    def _take(self, index: int, future: Answering[T]) -> None:
         self._left -= 1
         if future.cancelled():
             self.faults.append((index, DriveSlow("The call was given up.")))

@@ -27,6 +27,7 @@ from atoll.base.errors import (
     StorageFull,
 )
 from atoll.base.ids import Ballot, DataId, DriveId, WriteId, ballot_clock, ballot_proposer
+from atoll.core.formats.register_record import encode_record, store_key
 from atoll.core.quorum.fold import Outcome as RoundOutcome
 from atoll.core.quorum.messages import (
     Accept,
@@ -223,6 +224,7 @@ class Proposer:
             seal_epoch,
             completes,
             introduces,
+            encode_record(store_key(on.index, spot.key), Record(ballot, value)),
         )
         round_: Round[Accepted | Refused] = Round(
             [partial(_accept, members, drive_id, request) for drive_id in on.drives],

@@ -46,7 +46,8 @@ class Repairer:
         """Ask every drive of the set for its record of a key."""
         proposer = self._proposer
         members = proposer.members
-        request = Read(spot.on.index, spot.key, proposer.stamp(spot.on.index), detail)
+        stamp = proposer.stamp(spot.on.index)
+        request = Read(spot.on.index, spot.key, stamp, detail, True)
         drives = spot.on.drives
         round_: Round[Shown] = Round(
             [partial(_read, members, drive_id, request) for drive_id in drives],

@@ -29,18 +29,18 @@ from atoll.base.limits import COMPLETE_UPLOAD_BYTES_MAX, XML_BYTES_MAX
 from atoll.base.names import BucketName, ObjectKey, parse_bucket_name, parse_object_key
 from atoll.base.streams import Body
 from atoll.http.messages import Headers, RenderError, Request, Response
-from atoll.s3.answering import render_answer
-from atoll.s3.binding import merge_hoisted, parse_input, parse_payload
 from atoll.s3.body import open_body, read_document
 from atoll.s3.call import Action, Answer, Call, Field, Principal, Service
-from atoll.s3.error_documents import ErrorContext, render_error, render_plain_error
 from atoll.s3.errors import S3Error
 from atoll.s3.gate import Authenticated
-from atoll.s3.model import ServiceModel
+from atoll.s3.headers.unsupported import refuse_headers
 from atoll.s3.permissions import permission_of
+from atoll.s3.protocol.answering import render_answer
+from atoll.s3.protocol.binding import merge_hoisted, parse_input, parse_payload
+from atoll.s3.protocol.error_documents import ErrorContext, render_error, render_plain_error
+from atoll.s3.protocol.model import ServiceModel
 from atoll.s3.routes import Router
 from atoll.s3.target import Target, parse_query, parse_target
-from atoll.s3.unsupported import refuse_headers
 from atoll.s3.xml.shapes import Operation
 
 _LOG: Final = logging.getLogger("atoll.s3")

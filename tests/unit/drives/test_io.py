@@ -109,6 +109,7 @@ def test_closing_gives_a_hung_job_up():
         (errno.EDQUOT, DriveFull),
         (errno.EROFS, DriveReadOnly),
         (errno.ENODEV, DriveMissing),
+        (errno.ENOENT, DriveMissing),
         (errno.EMFILE, DriveSlow),
         (errno.EIO, DriveIo),
         (errno.EUCLEAN, DriveIo),

@@ -25,7 +25,7 @@ Block = bytes | memoryview
 
 
 class Codec:
-    """Encodes and rebuilds stripes of one shape. Threads may share it; its only state is a cache."""
+    """Encodes and rebuilds stripes of one shape. Threads may share it; it only keeps a cache."""
 
     def __init__(self, *, data: int, parity: int) -> None:
         self.data = data

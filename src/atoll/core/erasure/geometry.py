@@ -1,8 +1,9 @@
 """Geometry of erasure-coded content: stripes, blocks, shards, and which drive holds which shard.
 
-Owns      the arithmetic between content bytes, stripes and blocks, and the rotation of shards. Does
-          not  touch bytes. Invariant every block of one stripe has the same length, ceil(stripe
-          bytes / data); the blocks of the data shards, in order, are the stripe followed by zeros.
+Owns      the arithmetic between content bytes, stripes and blocks, and the rotation of shards.
+Does not  touch bytes.
+Invariant every block of one stripe has the same length, ceil(stripe bytes / data); the blocks of
+          the data shards, in order, are the stripe followed by zeros.
 Source    docs/design/erasure.md
 """
 

@@ -14,7 +14,7 @@ import xxhash
 
 from atoll.base.errors import FormatUnknown, RecordCorrupt
 from atoll.base.ids import Ballot, DataId, WriteId
-from atoll.core.quorum.messages import Record, Value
+from atoll.core.quorum.messages import Record, StoredBytes, Value
 
 FORMAT: Final = 1
 FLAG_LIVE: Final = 1
@@ -62,6 +62,15 @@ def encode_head(stored: bytes, record: Record) -> bytes:
 def encode_inline(stored: bytes, ballot: Ballot, inline: bytes) -> bytes:
     """Return the inline record for store key `stored`."""
     return b"".join((ballot, inline, _digest(stored + ballot + inline)))
+
+
+def encode_record(stored: bytes, record: Record) -> StoredBytes:
+    """Return both records of a register record for store key `stored`."""
+    inline = record.value.inline
+    return StoredBytes(
+        encode_head(stored, record),
+        encode_inline(stored, record.ballot, inline) if inline else None,
+    )
 
 
 def decode_head(stored: bytes, raw: bytes) -> tuple[Record, int]:

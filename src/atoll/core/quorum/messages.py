@@ -70,6 +70,16 @@ class Prepare(msgspec.Struct, frozen=True, array_like=True):
     detail: Detail = Detail.WHOLE
 
 
+class StoredBytes(msgspec.Struct, frozen=True, array_like=True):
+    """A record as drives store it: head record and inline record (None: no inline bytes).
+
+    Encoded once by the proposer instead of once per drive; the same bytes on every drive of a set.
+    """
+
+    head: bytes
+    inline: bytes | None
+
+
 class Accept(msgspec.Struct, frozen=True, array_like=True):
     """Take `value` at `ballot` unless a higher ballot was promised. Durable when answered.
 
@@ -87,15 +97,18 @@ class Accept(msgspec.Struct, frozen=True, array_like=True):
     completes: bool = False
     #: Data ids that this write names for the first time; refused when their clock is too old.
     introduces: tuple[DataId, ...] = ()
+    #: What to store for (ballot, value); None: the drive encodes it.
+    stored: StoredBytes | None = None
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True):
-    """Show the newest record of `key`."""
+    """Show the newest record of `key`; with `from_medium` as it is stored, not as it is remembered."""
 
     set_index: int
     key: bytes
     stamp: Stamp
     detail: Detail = Detail.HEAD
+    from_medium: bool = False
 
 
 class Scan(msgspec.Struct, frozen=True, array_like=True):

@@ -6,7 +6,7 @@ Source    AWS AbortMultipartUpload.
 from __future__ import annotations
 
 from atoll.s3.call import Answer, Call
-from atoll.s3.members import upload_id
+from atoll.s3.protocol.members import upload_id
 
 
 async def abort_multipart_upload(call: Call) -> Answer:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from atoll.s3.binding import list_member
 from atoll.s3.call import Action, Answer, Call, Document, Field, Principal
 from atoll.s3.errors import S3Error
-from atoll.s3.members import version_id
+from atoll.s3.protocol.binding import list_member
+from atoll.s3.protocol.members import version_id
 
 _FULL_CONTROL: Final = "FULL_CONTROL"
 

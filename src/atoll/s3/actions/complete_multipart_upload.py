@@ -17,18 +17,18 @@ from atoll.base.errors import (
 from atoll.base.limits import PART_NUMBER_MAX
 from atoll.objects.contract import CompleteRequest
 from atoll.objects.values import Checksum, NamedPart
-from atoll.s3.binding import list_member
 from atoll.s3.call import Answer, Call, Document
-from atoll.s3.checksums import (
+from atoll.s3.errors import S3Error
+from atoll.s3.headers.checksums import (
     kind_of,
     parse_checksums,
     parse_type,
     typed_members,
 )
-from atoll.s3.conditions import parse_etags, write_conditions
-from atoll.s3.errors import S3Error
-from atoll.s3.members import check_part_number, integer, structure, text, upload_id
-from atoll.s3.version_ids import written_version_id
+from atoll.s3.headers.conditions import parse_etags, write_conditions
+from atoll.s3.headers.version_ids import written_version_id
+from atoll.s3.protocol.binding import list_member
+from atoll.s3.protocol.members import check_part_number, integer, structure, text, upload_id
 
 
 async def complete_multipart_upload(call: Call) -> Answer:

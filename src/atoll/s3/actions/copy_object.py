@@ -11,14 +11,14 @@ from atoll.base.errors import InvalidArgument
 from atoll.objects.contract import CopyRequest
 from atoll.objects.values import Attributes, CopySource, ObjectVersion
 from atoll.s3.call import Answer, Call, Document
-from atoll.s3.checksums import parse_algorithm, typed_members
-from atoll.s3.conditions import write_conditions
-from atoll.s3.copy_source import authorised_source, check_copy_size, pin_source
 from atoll.s3.errors import S3Error
-from atoll.s3.members import text
-from atoll.s3.object_headers import parse_attributes
-from atoll.s3.tagging import parse_tagging_header
-from atoll.s3.version_ids import shown_version_id, written_version_id
+from atoll.s3.headers.checksums import parse_algorithm, typed_members
+from atoll.s3.headers.conditions import write_conditions
+from atoll.s3.headers.copy_source import authorised_source, check_copy_size, pin_source
+from atoll.s3.headers.object_headers import parse_attributes
+from atoll.s3.headers.tagging import parse_tagging_header
+from atoll.s3.headers.version_ids import shown_version_id, written_version_id
+from atoll.s3.protocol.members import text
 from atoll.s3.xml.times import datetime_from_ns
 
 

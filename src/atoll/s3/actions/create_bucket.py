@@ -13,11 +13,11 @@ from typing import Final
 from atoll.base.errors import BucketExists
 from atoll.base.limits import TAGS_PER_BUCKET_MAX
 from atoll.objects.contract import BucketChange
-from atoll.s3.binding import list_member
 from atoll.s3.call import Answer, Call, Document
 from atoll.s3.errors import S3Error
-from atoll.s3.members import structure, text
-from atoll.s3.tagging import parse_tag_set
+from atoll.s3.headers.tagging import parse_tag_set
+from atoll.s3.protocol.binding import list_member
+from atoll.s3.protocol.members import structure, text
 
 _CLASSIC: Final = "us-east-1"
 #: S3's old name of a region, still accepted.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from atoll.objects.contract import PutRequest
 from atoll.s3.call import Answer, Call, Field
-from atoll.s3.checksums import kind_of, parse_upload_checksum
-from atoll.s3.object_headers import parse_attributes
+from atoll.s3.headers.checksums import kind_of, parse_upload_checksum
+from atoll.s3.headers.object_headers import parse_attributes
 
 
 async def create_multipart_upload(call: Call) -> Answer:

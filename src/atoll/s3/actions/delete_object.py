@@ -6,8 +6,8 @@ Source    AWS DeleteObject; "How to perform conditional deletes".
 from __future__ import annotations
 
 from atoll.s3.call import Answer, Call
-from atoll.s3.conditions import delete_conditions
-from atoll.s3.members import version_id
+from atoll.s3.headers.conditions import delete_conditions
+from atoll.s3.protocol.members import version_id
 
 
 async def delete_object(call: Call) -> Answer:

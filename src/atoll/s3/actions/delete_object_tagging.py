@@ -6,8 +6,8 @@ Source    AWS DeleteObjectTagging.
 from __future__ import annotations
 
 from atoll.s3.call import Answer, Call
-from atoll.s3.members import version_id
-from atoll.s3.version_ids import shown_version_id
+from atoll.s3.headers.version_ids import shown_version_id
+from atoll.s3.protocol.members import version_id
 
 
 async def delete_object_tagging(call: Call) -> Answer:

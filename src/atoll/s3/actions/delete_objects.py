@@ -15,11 +15,11 @@ from atoll.base.errors import Malformed, StoreError
 from atoll.base.limits import DELETE_KEYS_MAX, DELETES_AT_ONCE_MAX
 from atoll.base.names import parse_object_key
 from atoll.objects.values import DeleteResult
-from atoll.s3.binding import list_member
 from atoll.s3.call import Answer, Call, Document, Field
-from atoll.s3.conditions import delete_conditions
 from atoll.s3.errors import classify
-from atoll.s3.members import flag, structure, text, version_id
+from atoll.s3.headers.conditions import delete_conditions
+from atoll.s3.protocol.binding import list_member
+from atoll.s3.protocol.members import flag, structure, text, version_id
 
 _Outcome = DeleteResult | StoreError
 

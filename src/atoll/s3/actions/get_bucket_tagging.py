@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from atoll.base.errors import TagsNotFound
 from atoll.s3.call import Answer, Call
-from atoll.s3.tagging import render_tag_set
+from atoll.s3.headers.tagging import render_tag_set
 
 
 async def get_bucket_tagging(call: Call) -> Answer:

@@ -8,7 +8,7 @@ Source    AWS GetObject.
 from __future__ import annotations
 
 from atoll.s3.call import Answer, Call
-from atoll.s3.object_read import describe, parse_wish
+from atoll.s3.headers.object_read import describe, parse_wish
 
 
 async def get_object(call: Call) -> Answer:

@@ -13,11 +13,11 @@ from typing import Final
 from atoll.base.errors import InvalidArgument
 from atoll.objects.contract import OpenObject
 from atoll.s3.call import Answer, Call, Document, Field
-from atoll.s3.checksums import checksum_members, typed_members
 from atoll.s3.errors import S3Error
-from atoll.s3.members import bounded, version_id
-from atoll.s3.paging import page_limit
-from atoll.s3.version_ids import shown_version_id
+from atoll.s3.headers.checksums import checksum_members, typed_members
+from atoll.s3.headers.version_ids import shown_version_id
+from atoll.s3.listings.paging import page_limit
+from atoll.s3.protocol.members import bounded, version_id
 from atoll.s3.xml.times import datetime_from_ns
 
 _KNOWN: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})

@@ -6,7 +6,7 @@ Source    AWS HeadObject.
 from __future__ import annotations
 
 from atoll.s3.call import Answer, Call
-from atoll.s3.object_read import describe, parse_wish
+from atoll.s3.headers.object_read import describe, parse_wish
 
 
 async def head_object(call: Call) -> Answer:

@@ -10,7 +10,7 @@ from atoll.base.limits import BUCKETS_MAX
 from atoll.objects.values import BucketPage
 from atoll.s3.call import Answer, Call, Field
 from atoll.s3.errors import S3Error
-from atoll.s3.paging import decode_token, encode_token, text_of
+from atoll.s3.listings.paging import decode_token, encode_token, text_of
 from atoll.s3.xml.times import datetime_from_ns
 
 

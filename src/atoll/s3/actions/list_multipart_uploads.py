@@ -12,9 +12,9 @@ from collections.abc import Callable
 from atoll.objects.contract import ListRequest
 from atoll.objects.values import Upload, UploadPage
 from atoll.s3.call import Answer, Call, Document, Field
-from atoll.s3.checksums import kind_of
-from atoll.s3.owners import owner_of
-from atoll.s3.paging import encode_url, is_url_encoded, page_limit, same, text_of
+from atoll.s3.headers.checksums import kind_of
+from atoll.s3.listings.owners import owner_of
+from atoll.s3.listings.paging import encode_url, is_url_encoded, page_limit, same, text_of
 from atoll.s3.xml.times import datetime_from_ns
 
 

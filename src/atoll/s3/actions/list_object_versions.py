@@ -11,8 +11,8 @@ from atoll.objects.contract import ListRequest
 from atoll.objects.values import VersionPage
 from atoll.s3.call import Answer, Call, Field
 from atoll.s3.errors import S3Error
-from atoll.s3.listing_rows import Spelling, version_rows
-from atoll.s3.paging import page_limit, text_of
+from atoll.s3.listings.paging import page_limit, text_of
+from atoll.s3.listings.rows import Spelling, version_rows
 
 
 async def list_object_versions(call: Call) -> Answer:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from atoll.objects.contract import ListRequest
 from atoll.objects.values import ObjectPage
 from atoll.s3.call import Answer, Call, Field
-from atoll.s3.listing_rows import Spelling, object_rows
-from atoll.s3.paging import page_limit, text_of
+from atoll.s3.listings.paging import page_limit, text_of
+from atoll.s3.listings.rows import Spelling, object_rows
 
 
 async def list_objects(call: Call) -> Answer:

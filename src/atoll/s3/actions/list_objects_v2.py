@@ -11,8 +11,8 @@ from atoll.objects.contract import ListRequest
 from atoll.objects.values import ObjectPage
 from atoll.s3.call import Answer, Call, Field
 from atoll.s3.errors import S3Error
-from atoll.s3.listing_rows import Spelling, object_rows
-from atoll.s3.paging import decode_token, encode_token, page_limit, text_of
+from atoll.s3.listings.paging import decode_token, encode_token, page_limit, text_of
+from atoll.s3.listings.rows import Spelling, object_rows
 
 
 async def list_objects_v2(call: Call) -> Answer:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from atoll.objects.values import Part, PartPage
 from atoll.s3.call import Answer, Call, Document, Field
-from atoll.s3.checksums import checksum_members, kind_of
-from atoll.s3.members import bounded, upload_id
-from atoll.s3.owners import owner_of
-from atoll.s3.paging import page_limit
+from atoll.s3.headers.checksums import checksum_members, kind_of
+from atoll.s3.listings.owners import owner_of
+from atoll.s3.listings.paging import page_limit
+from atoll.s3.protocol.members import bounded, upload_id
 from atoll.s3.xml.times import datetime_from_ns
 
 

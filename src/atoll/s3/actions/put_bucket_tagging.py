@@ -9,8 +9,8 @@ from __future__ import annotations
 from atoll.base.limits import TAGS_PER_BUCKET_MAX
 from atoll.objects.contract import BucketChange
 from atoll.s3.call import Answer, Call
-from atoll.s3.members import structure
-from atoll.s3.tagging import parse_tag_set, tag_rows
+from atoll.s3.headers.tagging import parse_tag_set, tag_rows
+from atoll.s3.protocol.members import structure
 
 
 async def put_bucket_tagging(call: Call) -> Answer:

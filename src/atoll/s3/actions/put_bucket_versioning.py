@@ -13,7 +13,7 @@ from atoll.objects.contract import BucketChange
 from atoll.objects.values import Versioning
 from atoll.s3.call import Answer, Call
 from atoll.s3.errors import S3Error
-from atoll.s3.members import structure
+from atoll.s3.protocol.members import structure
 
 _MODES: Final = {"Enabled": Versioning.ENABLED, "Suspended": Versioning.SUSPENDED}
 

@@ -11,9 +11,9 @@ from atoll.base.errors import TooLarge
 from atoll.base.limits import PUT_BYTES_MAX
 from atoll.objects.contract import PutRequest
 from atoll.s3.call import Answer, Call
-from atoll.s3.conditions import write_conditions
 from atoll.s3.errors import S3Error
-from atoll.s3.object_headers import parse_attributes, written_headers
+from atoll.s3.headers.conditions import write_conditions
+from atoll.s3.headers.object_headers import parse_attributes, written_headers
 
 
 async def put_object(call: Call) -> Answer:

@@ -6,9 +6,9 @@ Source    AWS PutObjectTagging.
 from __future__ import annotations
 
 from atoll.s3.call import Answer, Call
-from atoll.s3.members import structure, version_id
-from atoll.s3.tagging import parse_tag_set, tag_rows
-from atoll.s3.version_ids import shown_version_id
+from atoll.s3.headers.tagging import parse_tag_set, tag_rows
+from atoll.s3.headers.version_ids import shown_version_id
+from atoll.s3.protocol.members import structure, version_id
 
 
 async def put_object_tagging(call: Call) -> Answer:

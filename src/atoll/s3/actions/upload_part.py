@@ -8,9 +8,9 @@ from __future__ import annotations
 from atoll.base.errors import TooLarge
 from atoll.base.limits import PART_BYTES_MAX
 from atoll.s3.call import Answer, Call
-from atoll.s3.checksums import part_header
 from atoll.s3.errors import S3Error
-from atoll.s3.members import part_number, upload_id
+from atoll.s3.headers.checksums import part_header
+from atoll.s3.protocol.members import part_number, upload_id
 
 
 async def upload_part(call: Call) -> Answer:

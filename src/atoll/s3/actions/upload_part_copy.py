@@ -11,11 +11,11 @@ import msgspec
 
 from atoll.objects.values import CopySource, ObjectVersion
 from atoll.s3.call import Answer, Call, Field
-from atoll.s3.checksums import checksum_members
-from atoll.s3.copy_source import authorised_source, check_copy_size, pin_source
-from atoll.s3.members import part_number, text, upload_id
-from atoll.s3.ranges import check_copy_range, parse_copy_range
-from atoll.s3.version_ids import shown_version_id
+from atoll.s3.headers.checksums import checksum_members
+from atoll.s3.headers.copy_source import authorised_source, check_copy_size, pin_source
+from atoll.s3.headers.ranges import check_copy_range, parse_copy_range
+from atoll.s3.headers.version_ids import shown_version_id
+from atoll.s3.protocol.members import part_number, text, upload_id
 from atoll.s3.xml.times import datetime_from_ns
 
 

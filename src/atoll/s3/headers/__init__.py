@@ -1,0 +1,1 @@
+"""What headers of object requests mean, and which headers an object answers with."""

@@ -1,0 +1,1 @@
+"""What the listing actions share: limits, tokens, rows, owners."""

@@ -1,0 +1,89 @@
+"""Errors as S3 writes them: elements, headers, and where there is no body."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from atoll.base import errors as e
+from atoll.s3.errors import S3Error
+from atoll.s3.protocol.error_documents import ErrorContext, render_error, render_plain_error
+
+CONTEXT = ErrorContext("GET", "/b/k", "REQ", "HOST", "b", "k", "bytes=9-")
+
+
+def read(error: BaseException, context: ErrorContext = CONTEXT):
+    row, headers, body = render_error(error, context)
+    elements = {child.tag: child.text for child in ET.fromstring(body)} if body else {}
+    return row, dict(headers), elements
+
+
+def test_an_error_names_resource_and_request():
+    row, headers, elements = read(e.ObjectNotFound(key=b"k"))
+    assert row.status == 404
+    assert headers == {"content-type": "application/xml"}
+    assert elements == {
+        "Code": "NoSuchKey",
+        "Message": "The specified key does not exist.",
+        "Key": "k",
+        "Resource": "/b/k",
+        "RequestId": "REQ",
+        "HostId": "HOST",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (e.BucketNotFound(), {"BucketName": "b"}),
+        (e.VersionNotFound(version_id="v"), {"Key": "k", "VersionId": "v"}),
+        (e.UploadNotFound(upload_id="u"), {"UploadId": "u"}),
+        (e.PreconditionFailed(condition="If-Match"), {"Condition": "If-Match"}),
+        (e.InvalidRange(size_bytes=5), {"ActualObjectSize": "5", "RangeRequested": "bytes=9-"}),
+        (
+            e.InvalidArgument("Bad <it>", argument="a", found="<x>"),
+            {"Message": "Bad <it>", "ArgumentName": "a", "ArgumentValue": "<x>"},
+        ),
+        (e.TooSmall(number=3), {"PartNumber": "3"}),
+        (S3Error("MethodNotAllowed", method="PATCH"), {"Method": "PATCH"}),
+        (e.SignatureMismatch(access_key="AK"), {"AWSAccessKeyId": "AK"}),
+    ],
+)
+def test_facts_become_elements(error, expected):
+    elements = read(error)[2]
+    assert expected.items() <= elements.items()
+
+
+def test_faults_of_ours_show_no_facts():
+    for error in (e.QuorumLost(bucket="/mnt/d1"), e.Bitrot(key="/mnt/d1"), OSError("/mnt/d1")):
+        assert b"/mnt/d1" not in render_error(error, CONTEXT)[2]
+
+
+def test_errors_of_head_and_not_modified_have_no_body():
+    head = ErrorContext("HEAD", "/b/k", "REQ", "HOST", "b", "k")
+    assert read(e.ObjectNotFound(), head)[1:] == ({}, {})
+    error = e.NotModified(etag="e", modified_ns=0, version_id="v")
+    row, headers, elements = read(error)
+    assert row.status == 304
+    assert headers == {"etag": '"e"', "last-modified": "Thu, 01 Jan 1970 00:00:00 GMT"}
+    assert elements == {}
+
+
+def test_headers_carry_what_clients_act_on():
+    assert read(e.Throttled())[1]["retry-after"] == "1"
+    assert read(e.InvalidRange(size_bytes=5))[1]["content-range"] == "bytes */5"
+    headers = read(e.ObjectNotFound(delete_marker="v"))[1]
+    assert (headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("true", "v")
+    headers = read(e.MethodNotAllowed(version_id="v", modified_ns=0))[1]
+    assert (headers["allow"], headers["x-amz-version-id"]) == ("DELETE", "v")
+    assert headers["last-modified"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def test_control_characters_in_an_error_are_references():
+    body = render_error(e.InvalidArgument(argument="x", found="\x01"), CONTEXT)[2]
+    assert b"<ArgumentValue>&#x1;</ArgumentValue>" in body
+
+
+def test_errors_before_a_request_are_documents_too():
+    body = render_plain_error(code="BadRequest", message="No <b>", request_id="R", host_id="H")
+    elements = {child.tag: child.text for child in ET.fromstring(body)}
+    assert elements == {"Code": "BadRequest", "Message": "No <b>", "RequestId": "R", "HostId": "H"}

@@ -1,0 +1,48 @@
+import pytest
+
+from atoll.base.errors import InvalidArgument
+from atoll.s3.protocol import members
+
+
+def test_absent_members():
+    assert members.text({}, "A") is None
+    assert members.integer({}, "A") is None
+    assert members.flag({}, "A") is False
+    assert members.time_ns({}, "A") is None
+    assert members.structure({}, "A") == {}
+    assert members.version_id({}) is None
+    assert members.bounded({}, "A", "a") is None
+
+
+def test_a_member_of_another_type_is_our_mistake():
+    for read in (members.text, members.flag, members.time_ns, members.structure):
+        with pytest.raises(AssertionError):
+            read({"A": 1.5}, "A")
+    with pytest.raises(AssertionError):
+        members.integer({"A": True}, "A")
+
+
+@pytest.mark.parametrize("number", [1, 10_000])
+def test_part_numbers(number):
+    assert members.part_number({"PartNumber": number}) == number
+
+
+@pytest.mark.parametrize("number", [None, 0, 10_001])
+def test_numbers_that_no_part_has(number):
+    with pytest.raises(InvalidArgument):
+        members.part_number({"PartNumber": number})
+
+
+@pytest.mark.parametrize("number", [-1, 2**31])
+def test_markers_have_bounds(number):
+    with pytest.raises(InvalidArgument) as caught:
+        members.bounded({"A": number}, "A", "a-b")
+    assert caught.value.fields == {"argument": "a-b", "found": number}
+    assert members.bounded({"A": 0}, "A", "a-b") == 0
+
+
+def test_an_empty_version_id_is_invalid():
+    assert members.version_id({"VersionId": "v"}) == "v"
+    with pytest.raises(InvalidArgument) as caught:
+        members.version_id({"VersionId": ""})
+    assert caught.value.fields == {"argument": "versionId", "found": ""}
