@@ -149,9 +149,7 @@ class NodeProcess:
         return [sys.executable, "-m", "atoll", "serve", *paths, *where, *self.options]
 
     def _environment(self) -> dict[str, str]:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
         return {**kept, **self.preload}
 
     def _limit(self) -> None:

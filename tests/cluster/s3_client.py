@@ -79,6 +79,12 @@ class S3Client:
         self._port = 0
         self._auth = _Auth(Credentials(*node.keys), "s3", "us-east-1")
 
+    def __enter__(self) -> S3Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -125,8 +131,8 @@ class S3Client:
         try:
             connection = self._connect()
             connection.request(method, target, body or None, signed)
-            response = connection.getresponse()
-            content = response.read()
+            with connection.getresponse() as response:
+                content = response.read()
         except (OSError, http.client.HTTPException) as exc:
             self.close()
             raise Unanswered(f"{method} {path}: {exc!r}") from exc

@@ -35,8 +35,7 @@ def _kill_within(node: NodeProcess, chance: random.Random, longest_s: float) -> 
 
 def test_s01_kill_at_random_points_keeps_acknowledged_and_whole(tmp_path: Path) -> None:
     chance = random.Random(SEED)
-    with NodeProcess(tmp_path) as node:
-        client = S3Client(node)
+    with NodeProcess(tmp_path) as node, S3Client(node) as client:
         assert client.put("/box", b"").status == 200
         writers = [Writer(node, "box", f"w{number}", SEED + number) for number in range(4)]
         for _ in range(max(1, KILLS // 2)):
@@ -56,9 +55,7 @@ def test_s01_kill_at_random_points_keeps_acknowledged_and_whole(tmp_path: Path) 
 
 def test_s01_kill_keeps_every_acknowledged_version(tmp_path: Path) -> None:
     chance = random.Random(SEED + 100)
-    versioning = (
-        b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
-    )
+    versioning = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
     acknowledged: dict[str, bytes] = {}
     unknown: set[bytes] = set()
 
@@ -80,8 +77,7 @@ def test_s01_kill_keeps_every_acknowledged_version(tmp_path: Path) -> None:
         finally:
             client.close()
 
-    with NodeProcess(tmp_path) as node:
-        client = S3Client(node)
+    with NodeProcess(tmp_path) as node, S3Client(node) as client:
         assert client.put("/box", b"").status == 200
         assert client.call("PUT", "/box", query={"versioning": ""}, body=versioning).status == 200
         kills = max(1, KILLS // 4)
@@ -147,8 +143,7 @@ def test_s01_kill_never_takes_back_a_counter(tmp_path: Path) -> None:
         finally:
             client.close()
 
-    with NodeProcess(tmp_path) as node:
-        client = S3Client(node)
+    with NodeProcess(tmp_path) as node, S3Client(node) as client:
         assert client.put("/box", b"").status == 200
         assert client.put("/box/counter", b"0").status == 200
         for _ in range(max(1, KILLS // 4)):

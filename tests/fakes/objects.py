@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from atoll.base.ids import DataId
 from atoll.base.names import BucketName, ObjectKey
@@ -55,11 +55,9 @@ class StreamedBody:
 class Rig:
     """A store and everything under it."""
 
-    def __init__(self, *, rows_max: int = 1 << 30, yields: bool = False) -> None:
+    def __init__(self, *, rows_max: int = 1 << 30, yields: Callable[[], int] | None = None) -> None:
         self.bytes = MemoryBytes()
-        self.registers = MemoryRegisters(
-            on_free=self.bytes.free, rows_max=rows_max, yields=yields
-        )
+        self.registers = MemoryRegisters(on_free=self.bytes.free, rows_max=rows_max, yields=yields)
         self.clock = StepClock()
         self.entropy = CountingEntropy()
         self.lease_waits = 0

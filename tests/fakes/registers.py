@@ -60,7 +60,7 @@ class MemoryRegisters:
         *,
         on_free: Callable[[bytes, DataId], None] | None = None,
         rows_max: int = 1 << 30,
-        yields: bool = False,
+        yields: Callable[[], int] | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self.faults: Faults | None = None
@@ -68,7 +68,7 @@ class MemoryRegisters:
         self.on_free = on_free
         #: Keys a scan looks at before it gives a short page; dead keys count.
         self.rows_max = rows_max
-        #: Whether calls let other tasks run first, so that they interleave.
+        #: How often a call lets other tasks run before it takes effect, so that they interleave.
         self.yields = yields
         self._values: dict[bytes, tuple[bytes, Value]] = {}
         self._keys: list[bytes] = []
@@ -201,7 +201,7 @@ class MemoryRegisters:
     async def _enter(self, verb: str, key: bytes) -> Fault | None:
         call = Call(verb, key)
         self.calls.append(call)
-        if self.yields:
+        for _ in range(self.yields() if self.yields is not None else 0):
             await asyncio.sleep(0)
         fault = self.faults(call) if self.faults is not None else None
         if fault is not None and verb != "write":

@@ -346,11 +346,11 @@ class ObjectModel(RuleBasedStateMachine):
         if number not in self.open_uploads[upload.upload_id][1]:
             return
         request = self.completion(upload, (number,))
-        self.rig.registers.faults = OneFault(write, fault)
-        try:
+        faults = OneFault(write, fault)
+        self.rig.registers.faults = faults
+        with suppress(Unavailable):
             self.run(self.store.complete_upload(request))
-        except Unavailable:
-            self.may_leak = True
+        self.may_leak = self.may_leak or faults.has_hit
         self.rig.registers.faults = None
         # Whatever was lost: a retry, by another node, makes the one version.
         made = self.run(self.rig.open_store().complete_upload(request))

@@ -18,6 +18,7 @@ from atoll.core.formats.upload_record import UploadState, decode_upload
 from atoll.core.formats.version_page import IndexPage
 from atoll.core.quorum.messages import Detail, Row
 from atoll.objects.foundation import Foundation
+from atoll.objects.keys import split_part_key
 from atoll.objects.multipart.endings import part_ids
 from atoll.objects.versions.chain import named_ids
 from atoll.registers.contract import Cell, ScanRange
@@ -38,14 +39,22 @@ class Ownership:
         Raises Damaged when a page or manifest cannot be read: then nothing may be removed.
         """
         ids: set[DataId] = set()
-        for row in await self._rows(b"p/" + owner_key[2:]):
-            ids.update(part_ids(decode_part(row.body)))
+        parts = [
+            (split_part_key(row.key)[1], decode_part(row.body))
+            for row in await self._rows(b"p/" + owner_key[2:])
+        ]
         cell = Cell(owner_key, owner_key)
+        in_progress: set[str] = set()
         for row in await self._rows(b"u/" + owner_key[2:]):
             upload = decode_upload(row.body)
-            # Of a completed upload the object names the bytes, or whoever removed it freed them.
-            if upload.state is UploadState.COMPLETING and upload.completion is not None:
-                ids.update(named_ids(upload.completion.version))
+            # Of an ended upload the object names the bytes, or whoever ended it frees them.
+            if upload.state in (UploadState.OPEN, UploadState.COMPLETING):
+                in_progress.add(upload.upload_id)
+                if upload.completion is not None:
+                    ids.update(named_ids(upload.completion.version))
+        for upload_id, part in parts:
+            if upload_id in in_progress:
+                ids.update(part_ids(part))
         found = await self._registers.read(cell, detail=Detail.HEAD)
         if found is not None:
             head = decode_head(found.value.head)

@@ -35,9 +35,11 @@ from atoll.core.quorum.messages import (
     Detail,
     Prepare,
     Promise,
+    Read,
     Record,
     Refusal,
     Refused,
+    Shown,
     Stamp,
     Value,
 )
@@ -164,15 +166,13 @@ class Proposer:
         own_mark = self.own_mark(on.index)
         stamp = self.stamp(on.index)
         request = Prepare(on.index, spot.key, ballot, stamp, Detail.WHOLE)
+        # Inline bytes come from one drive; from the others it is enough to know that they agree.
+        brief = Prepare(on.index, spot.key, ballot, stamp, Detail.HEAD)
         needed = self.read_quorum(spot)
-        round_: Round[Promise | Refused] = Round(
-            [
-                partial(_prepare, members, drive_id, request)
-                for drive_id in members.ordered(on, spot.key)
-            ],
-            needed=needed,
-            is_ok=_is_promise,
-        )
+        order = members.ordered(on, spot.key)
+        starts = [partial(_prepare, members, drive_id, brief) for drive_id in order]
+        starts[0] = partial(_prepare, members, order[0], request)
+        round_: Round[Promise | Refused] = Round(starts, needed=needed, is_ok=_is_promise)
         settings = self.settings
         outcome = await round_.run(
             first=needed, deadline_s=settings.round_s, hedge_s=settings.hedge_s
@@ -182,14 +182,22 @@ class Proposer:
             raise Lost(round_)
         newest: Record | None = None
         learned: dict[tuple[int, int], int] = {}
-        for _, promise in round_.oks:
+        holders: list[DriveId] = []
+        is_whole = True
+        for index, promise in round_.oks:
             assert isinstance(promise, Promise)
             record = promise.record
             if record is None:
                 continue
             learned[(on.index, ballot_proposer(record.ballot))] = promise.watermark
             if newest is None or record.ballot > newest.ballot:
-                newest = record
+                newest, holders, is_whole = record, [order[index]], index == 0
+            elif record.ballot == newest.ballot:
+                holders.append(order[index])
+                if index == 0:
+                    newest, is_whole = record, True
+        if newest is not None and not is_whole:
+            newest = await self.fetch_whole(spot, newest, holders)
         if not self.rules.watermark_is_taken_before:
             self.learn(learned)
             marks = self.marks
@@ -198,6 +206,32 @@ class Proposer:
         if newest is not None:
             self.ballots.observe(newest.ballot)
         return Prepared(ballot, newest, settled)
+
+    async def fetch_whole(self, spot: Spot, newest: Record, holders: list[DriveId]) -> Record:
+        """Return a record with its inline bytes, from drives that showed its head.
+
+        Raises
+            QuorumLost: none of them shows it whole at that ballot any more; try again.
+        """
+        stamp = self.stamp(spot.on.index)
+        request = Read(spot.on.index, spot.key, stamp, Detail.WHOLE)
+        starts = [partial(_read, self.members, drive_id, request) for drive_id in holders]
+        round_: Round[Shown] = Round(
+            starts,
+            needed=1,
+            is_ok=lambda shown: shown.record is not None and shown.record.ballot == newest.ballot,
+        )
+        await round_.run(first=1, deadline_s=self.settings.round_s)
+        for _, shown in round_.oks:
+            assert shown.record is not None
+            return shown.record
+        raise QuorumLost(
+            "The newest record could not be read whole.",
+            needed=1,
+            reached=0,
+            causes=round_.causes(),
+            set_index=spot.on.index,
+        )
 
     async def accept(
         self,
@@ -570,6 +604,10 @@ def quorum_lost(lost: Lost, spot: Spot) -> QuorumLost:
 
 def _prepare(members: Members, drive_id: DriveId, request: Prepare) -> Awaitable[Promise | Refused]:
     return members.drive(drive_id).prepare(request)
+
+
+def _read(members: Members, drive_id: DriveId, request: Read) -> Awaitable[Shown]:
+    return members.drive(drive_id).read(request)
 
 
 def _accept(members: Members, drive_id: DriveId, request: Accept) -> Awaitable[Accepted | Refused]:

@@ -47,6 +47,8 @@ class Reader:
         newest, holders = self._newest(spot, round_)
         if newest is None:
             return None
+        if detail is Detail.WHOLE:
+            newest = await self._with_inline(spot, round_, newest)
         if not proposer.rules.watermark_is_taken_before:
             marks = proposer.marks
         if proposer.is_settled(index, newest.ballot, marks, own_mark):
@@ -58,15 +60,14 @@ class Reader:
     async def _show(self, spot: Spot, detail: Detail, needed: int) -> Round[Shown]:
         proposer = self._proposer
         members, settings = proposer.members, proposer.settings
-        request = Read(spot.on.index, spot.key, proposer.stamp(spot.on.index), detail)
-        round_: Round[Shown] = Round(
-            [
-                partial(_read, members, drive_id, request)
-                for drive_id in members.ordered(spot.on, spot.key)
-            ],
-            needed=needed,
-            is_ok=_always,
-        )
+        stamp = proposer.stamp(spot.on.index)
+        request = Read(spot.on.index, spot.key, stamp, detail)
+        # Inline bytes come from one drive; from the others it is enough to know that they agree.
+        brief = Read(spot.on.index, spot.key, stamp) if detail is Detail.WHOLE else request
+        order = members.ordered(spot.on, spot.key)
+        starts = [partial(_read, members, drive_id, brief) for drive_id in order]
+        starts[0] = partial(_read, members, order[0], request)
+        round_: Round[Shown] = Round(starts, needed=needed, is_ok=_always)
         outcome = await round_.run(
             first=needed, deadline_s=settings.round_s, hedge_s=settings.hedge_s
         )
@@ -79,6 +80,19 @@ class Reader:
                 set_index=spot.on.index,
             )
         return round_
+
+    async def _with_inline(self, spot: Spot, round_: Round[Shown], newest: Record) -> Record:
+        """Return the newest record with its inline bytes, asking a drive that holds it if need be."""
+        order = self._proposer.members.ordered(spot.on, spot.key)
+        for index, shown in round_.oks:
+            if shown.record is not None and shown.record.ballot == newest.ballot and index == 0:
+                return shown.record
+        holders = [
+            order[index]
+            for index, shown in round_.oks
+            if shown.record is not None and shown.record.ballot == newest.ballot
+        ]
+        return await self._proposer.fetch_whole(spot, newest, holders)
 
     def _newest(self, spot: Spot, round_: Round[Shown]) -> tuple[Record | None, int]:
         """Return the newest record shown and how many drives showed it; learn watermarks."""
@@ -137,6 +151,8 @@ class Reader:
         newest, holders = self._newest(spot, round_)
         if newest is None:
             return None, True
+        if detail is Detail.WHOLE:
+            newest = await self._with_inline(spot, round_, newest)
         chosen = holders >= spot.on.quorums.write or proposer.is_settled(
             spot.on.index, newest.ballot, marks, own_mark
         )

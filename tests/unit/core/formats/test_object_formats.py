@@ -1,0 +1,210 @@
+"""Formats of the object layer: golden bytes, round trips, and garbage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atoll.base.errors import Damaged, FormatUnknown, RecordCorrupt
+from atoll.core.formats.bucket_record import BucketRecord, decode_bucket, encode_bucket
+from atoll.core.formats.data_ref import DataRef, StoredRef, strip_owner, with_owner
+from atoll.core.formats.object_record import (
+    ObjectHead,
+    ObjectSummary,
+    PageRef,
+    PartEntry,
+    PendingUpload,
+    StoredChecksum,
+    VersionRecord,
+    decode_head,
+    decode_summary,
+    encode_head,
+    encode_summary,
+)
+from atoll.core.formats.part_record import PartRecord, decode_part, encode_part
+from atoll.core.formats.parts_manifest import PartsManifest, decode_manifest, encode_manifest
+from atoll.core.formats.upload_record import (
+    Completion,
+    UploadRecord,
+    UploadState,
+    decode_upload,
+    encode_upload,
+)
+from atoll.core.formats.version_page import IndexPage, LeafPage, decode_page, encode_page
+
+VECTORS = Path(__file__).parents[3] / "vectors" / "formats" / "objects.json"
+
+REF = StoredRef(bytes(range(16)), 3, 4, 2, 1 << 20, 123_456_789, False, b"x" * 16)
+CHECKSUM = StoredChecksum("CRC32C", b"\x01\x02\x03\x04", composite=True)
+VERSION = VersionRecord(
+    "17979cff24b3ac806daecac84e0cf730",
+    False,
+    1_700_000_000_123_456_789,
+    123_456_789,
+    "d41d8cd98f00b204e9800998ecf8427e",
+    -1,
+    REF,
+    CHECKSUM,
+    {"content-type": "text/plain"},
+    {"näme": "välue"},
+    {"a": "b"},
+)
+SMALL = VersionRecord("null", False, 17, 5, "5d41402abc4b2a76b9719d911017c592", 5)
+MARKER = VersionRecord("0" * 32, True, 19)
+PARTS = (PartEntry(1, 5, REF, b"\x09"), PartEntry(10_000, 0, None))
+WHOLE = VersionRecord(
+    "null", False, 7, 5, "e-2", parts_count=2, part_algorithm="SHA1", parts=PARTS, manifest=REF
+)
+PAGE = PageRef(REF, 1, 48, 100, 2**63, True)
+
+SAMPLES: dict[str, tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
+    "bucket": (
+        BucketRecord(b"12345678", 7, True, 17, "eu-1", "me", "enabled", {"k": "v"}),
+        encode_bucket,
+        decode_bucket,
+    ),
+    "head": (
+        ObjectHead([VERSION, SMALL, MARKER, WHOLE], [PAGE], [PendingUpload(b"token-88", "u")]),
+        encode_head,
+        decode_head,
+    ),
+    "empty head": (ObjectHead([]), encode_head, decode_head),
+    "leaf page": (LeafPage([SMALL, MARKER], b"hello"), encode_page, decode_page),
+    "index page": (IndexPage([PAGE, PAGE]), encode_page, decode_page),
+    "manifest": (PartsManifest(PARTS), encode_manifest, decode_manifest),
+    "part": (
+        PartRecord(7, 5, "etag", 18, REF, CHECKSUM, (bytes(16),)),
+        encode_part,
+        decode_part,
+    ),
+    "open upload": (
+        UploadRecord("ab" * 20, UploadState.OPEN, 0, 9, {"content-type": "x/y"}, {}, {}),
+        encode_upload,
+        decode_upload,
+    ),
+    "completing upload": (
+        UploadRecord(
+            "ab" * 20,
+            UploadState.COMPLETING,
+            3,
+            9,
+            {},
+            {"m": "n"},
+            {"t": "u"},
+            "CRC64NVME",
+            False,
+            Completion(b"token-88", WHOLE, ("a", "b"), None),
+            11,
+        ),
+        encode_upload,
+        decode_upload,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_golden_bytes_are_written_and_read(name: str) -> None:
+    value, encode, decode = SAMPLES[name]
+    golden = bytes.fromhex(json.loads(VECTORS.read_text())[name])
+    assert encode(value) == golden
+    assert decode(golden) == value
+
+
+def test_golden_summaries_are_written_and_read() -> None:
+    golden = {name: bytes.fromhex(text) for name, text in json.loads(VECTORS.read_text()).items()}
+    assert encode_summary(VERSION) == golden["summary"]
+    assert decode_summary(golden["summary"]) == ObjectSummary(
+        VERSION.modified_ns, VERSION.size_bytes, VERSION.etag, "CRC32C", True
+    )
+    assert encode_summary(SMALL) == golden["plain summary"]
+    assert decode_summary(golden["plain summary"]) == ObjectSummary(17, 5, SMALL.etag)
+    assert encode_summary(MARKER) == b""
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_cut_and_every_unknown_format_is_damage(name: str) -> None:
+    value, encode, decode = SAMPLES[name]
+    raw = encode(value)
+    for end in range(len(raw)):
+        with pytest.raises(RecordCorrupt):
+            decode(raw[:end])
+    with pytest.raises(FormatUnknown):
+        decode(b"\x02" + raw[1:])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@given(data=st.data())
+def test_garbage_is_only_ever_damage(name: str, data: st.DataObject) -> None:
+    value, encode, decode = SAMPLES[name]
+    raw = bytearray(encode(value))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at] = data.draw(st.integers(0, 255))
+    try:
+        decode(bytes(raw))
+    except Damaged:
+        pass
+
+
+@given(raw=st.binary(max_size=200))
+def test_noise_is_only_ever_damage(raw: bytes) -> None:
+    for _, _, decode in SAMPLES.values():
+        try:
+            decode(b"\x01" + raw)
+        except Damaged:
+            pass
+
+
+TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=2)
+REFS = st.builds(
+    StoredRef,
+    st.binary(min_size=16, max_size=16),
+    st.integers(0, 65535),
+    st.integers(1, 16),
+    st.integers(0, 8),
+    st.just(1 << 20),
+    st.integers(0, 5 << 40),
+    st.booleans(),
+    st.sampled_from([b"", b"h" * 16]),
+)
+VERSIONS = st.builds(
+    VersionRecord,
+    st.text("0123456789abcdef", min_size=32, max_size=32) | st.just("null"),
+    st.booleans(),
+    st.integers(0, 2**63 - 1),
+    st.integers(0, 5 << 40),
+    st.text(max_size=40),
+    st.just(-1),
+    st.none() | REFS,
+    st.none() | st.builds(StoredChecksum, st.text(max_size=9), st.binary(), st.booleans()),
+    TEXTS,
+    TEXTS,
+    TEXTS,
+)
+
+
+@given(versions=st.lists(VERSIONS, max_size=4))
+def test_heads_and_pages_come_back_as_they_were(versions: list[VersionRecord]) -> None:
+    head = ObjectHead(versions)
+    assert decode_head(encode_head(head)) == head
+    page = LeafPage(versions, b"")
+    assert decode_page(encode_page(page)) == page
+
+
+def test_a_page_with_other_inline_bytes_than_named_is_corrupt() -> None:
+    with pytest.raises(RecordCorrupt):
+        decode_page(encode_page(LeafPage([SMALL], b"four")))
+
+
+@given(ref=REFS, key=st.binary(max_size=20))
+def test_a_reference_gets_its_owner_back(ref: StoredRef, key: bytes) -> None:
+    owned = with_owner(ref, key)
+    assert isinstance(owned, DataRef)
+    assert owned.key == key
+    assert strip_owner(owned) == ref
