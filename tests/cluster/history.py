@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from typing import NamedTuple
 
 from cluster.s3_client import Answer, S3Client, Unanswered
 
@@ -32,10 +33,21 @@ def make_content(label: str, size: int) -> bytes:
     return bytes(made[:size])
 
 
-class Ledger:
-    """The history of one writer, folded per key."""
+class Call(NamedTuple):
+    """One call on a key, with the positions of a recording around it; `ended` is None without answer."""
 
-    def __init__(self) -> None:
+    key: str
+    state: State
+    began: int
+    ended: int | None
+
+
+class Ledger:
+    """The history of one writer, folded per key. `position` tells where a recording has come to."""
+
+    def __init__(self, position: Callable[[], int] = lambda: 0) -> None:
+        self._position = position
+        self.calls: list[Call] = []
         self._sure: dict[str, State] = {}
         self._maybe: dict[str, list[State]] = {}
         self.acknowledged = 0
@@ -63,11 +75,16 @@ class Ledger:
         """
         self._sure.setdefault(key, None)
         self._maybe.setdefault(key, []).append(state)
+        began = self._position()
         try:
             answer = call()
         except Unanswered:
             self.unknown += 1
+            self.calls.append(Call(key, state, began, None))
             raise
+        if answer.status < 300 or answer.status >= 500:
+            ended = self._position() if answer.status < 300 else None
+            self.calls.append(Call(key, state, began, ended))
         if answer.status < 300:
             self._sure[key] = state
             self._maybe[key] = []
@@ -78,9 +95,24 @@ class Ledger:
             self.unknown += 1
         return answer
 
+    def until(self, position: int) -> Ledger:
+        """Return what may be relied on when everything ended at a position of the recording."""
+        made = Ledger()
+        for call in self.calls:
+            if call.began > position:
+                continue
+            made._sure.setdefault(call.key, None)
+            if call.ended is not None and call.ended <= position:
+                made._sure[call.key] = call.state
+                made._maybe[call.key] = []
+                made.acknowledged += 1
+            else:
+                made._maybe.setdefault(call.key, []).append(call.state)
+        return made
+
     def check(self, key: str, found: State) -> None:
         """Compare what a read found; it decides what was in doubt."""
-        allowed = [self._sure[key], *self._maybe[key]]
+        allowed = [self._sure[key], *self._maybe.get(key, [])]
         assert found in allowed, f"{key}: {_name(found)} is none of {[*map(_name, allowed)]}"
         self._sure[key] = found
         self._maybe[key] = []

@@ -20,8 +20,15 @@ _KEYS = 12
 class Writer:
     """One thread's calls on keys of its own in one bucket."""
 
-    def __init__(self, node: NodeProcess, bucket: str, name: str, seed: int) -> None:
-        self.ledger = Ledger()
+    def __init__(
+        self,
+        node: NodeProcess,
+        bucket: str,
+        name: str,
+        seed: int,
+        position: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.ledger = Ledger(position)
         self._node = node
         self._home = f"/{bucket}/{name}"
         self._random = random.Random(seed)

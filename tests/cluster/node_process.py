@@ -89,6 +89,10 @@ class NodeProcess:
             self._keys = held["access_key"], held["secret_key"]
         return self._keys
 
+    def forget_keys(self) -> None:
+        """Read the root pair anew: the drives were formed again."""
+        self._keys = None
+
     def start(self, within_s: float = 30.0) -> NodeProcess:
         """Start the node and wait until it serves.
 

@@ -308,5 +308,9 @@ class ShardCorrupt(DriveFault):
     """A block of the shard does not match its checksum or its place."""
 
 
+class RecordUnreadable(DriveFault):
+    """The drive's record of a key is damaged; it votes on the key again once it was replaced."""
+
+
 class EpochStale(DriveFault):
     """The message carries an older map epoch than the drive knows. Fields `expected`, `found`."""

@@ -56,6 +56,8 @@ def env(context: typer.Context, configuration: Configuration) -> None:
     lines = {
         "AWS_ACCESS_KEY_ID": pair.access_key,
         "AWS_SECRET_ACCESS_KEY": pair.secret_key,
+        # The CLI and boto3 read the second, the other SDKs only the first.
+        "AWS_REGION": configuration.settings.region,
         "AWS_DEFAULT_REGION": configuration.settings.region,
         "AWS_ENDPOINT_URL": configuration.settings.endpoint,
     }

@@ -23,6 +23,7 @@ from atoll.base.errors import (
     DriveFull,
     EpochStale,
     RecordCorrupt,
+    RecordUnreadable,
     StoreError,
 )
 from atoll.base.ids import (
@@ -67,6 +68,7 @@ from atoll.drives.group_commit import GroupCommit, OnDurable
 from atoll.drives.kv import OrderedKv, Put, Table
 from atoll.drives.recent import RecentRecords
 from atoll.drives.scanner import scan_rows
+from atoll.drives.unreadable import UnreadableRecords
 
 _T = TypeVar("_T")
 
@@ -93,6 +95,7 @@ class AcceptorRules(msgspec.Struct, frozen=True, kw_only=True):
     seals_hold: bool = True
     blank_drives_abstain: bool = True
     old_data_is_refused: bool = True
+    unreadable_records_bind: bool = True
 
 
 class _Pending(msgspec.Struct):
@@ -134,6 +137,7 @@ class Acceptor:
         self._floor_wanted = self.facts.floor
         self._highest_seen = 0
         self._pending: dict[bytes, _Pending] = {}
+        self._unreadable = UnreadableRecords()
         #: Told about records whose checksum failed: (set index, key).
         self.on_corrupt: Callable[[int, bytes], None] = lambda set_index, key: None
         self.accept_count = 0
@@ -177,7 +181,9 @@ class Acceptor:
     def _refuse_ballot(
         self, stored: bytes, record: Record | None, ballot: Ballot
     ) -> Refused | None:
-        if ballot_clock(ballot) > self._clock_now() + FUTURE_MAX:
+        clock = ballot_clock(ballot)
+        # Below the floor nothing is in the future: the floor only rises behind ballots that passed.
+        if clock > self.facts.floor and clock > self._clock_now() + FUTURE_MAX:
             return Refused(Refusal.FUTURE, BALLOT_ZERO)
         promised = self._promised.get(stored, BALLOT_ZERO)
         taken = record.ballot if record is not None else self.facts.horizon
@@ -206,6 +212,9 @@ class Acceptor:
             self._check_stamp(request.stamp, request.set_index)
             pending = self._pending.get(stored)
             old = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+        except RecordCorrupt as exc:
+            self._replace_unreadable(request, stored, exc, answer)
+            return answer
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.key))
             return answer
@@ -222,6 +231,28 @@ class Acceptor:
         else:
             self._queue_accept(request, stored, old, answer)
         return answer
+
+    def _replace_unreadable(
+        self,
+        request: Accept,
+        stored: bytes,
+        corrupt: RecordCorrupt,
+        answer: Reply[Accepted | Refused],
+    ) -> None:
+        """Take a value over a damaged record, at a ballot above all that binds (`unreadable.py`)."""
+        self._as_fault(corrupt, request.set_index, request.key)
+        refused = self._refuse_ballot(stored, None, request.ballot)
+        bound = self._unreadable.bind(stored, self._highest_seen)
+        if refused is None and request.ballot <= bound and self._rules.unreadable_records_bind:
+            refused = Refused(Refusal.BALLOT, bound)
+        refused = refused or self._refuse_value(request, None)
+        if refused is not None:
+            self.refusal_count += 1
+            answer.set_result(refused)
+        elif request.value.live and not self._has_room():
+            answer.set_exception(DriveFull(key=request.key))
+        else:
+            self._queue_accept(request, stored, None, answer)
 
     @staticmethod
     def _answer_twin(
@@ -271,7 +302,8 @@ class Acceptor:
         record = Record(request.ballot, value)
         encoded = request.stored or encode_record(stored, record)
         puts = [Put(Table.HEADS, stored, encoded.head)]
-        if encoded.inline is not None or (old is not None and old.value.live):
+        was_unreadable = self._unreadable.forget(stored)
+        if encoded.inline is not None or was_unreadable or (old is not None and old.value.live):
             puts.append(Put(Table.INLINE, stored, encoded.inline))
         kept = value.data_ids
         replaced = tuple(i for i in old.value.data_ids if i not in kept) if old is not None else ()
@@ -290,6 +322,8 @@ class Acceptor:
             del self._pending[stored]
         ballot = pending.record.ballot
         if fault is None:
+            # Damage met while the accept was queued was the old record's.
+            self._unreadable.forget(stored)
             self._recent.put(stored, pending.record)
             if self._promised.get(stored) == ballot:
                 # The record now says what the promise said.
@@ -339,7 +373,12 @@ class Acceptor:
         stored = store_key(request.set_index, request.key)
         if self.commit.fault is not None or stored in self._pending:
             return False
-        record = self._load(stored, Detail.HEAD)
+        try:
+            record = self._load(stored, Detail.HEAD)
+        except RecordCorrupt as exc:
+            # Who cannot say what it names keeps everything.
+            self._as_fault(exc, request.set_index, request.key)
+            return False
         if record is None:
             return self.facts.horizon >= request.ballot
         return record.ballot >= request.ballot and request.data_id not in record.value.data_ids
@@ -395,7 +434,7 @@ class Acceptor:
         try:
             self._check_stamp(request.stamp, request.set_index)
             for key, record in request.records:
-                puts += self._plan_restore(store_key(request.set_index, key), record)
+                puts += self._plan_restore(request.set_index, key, record)
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.until))
             return answer
@@ -403,11 +442,19 @@ class Acceptor:
         self.commit.submit(puts, lambda fault: self._restored(request, answer, fault))
         return answer
 
-    def _plan_restore(self, stored: bytes, record: Record) -> list[Put]:
+    def _plan_restore(self, set_index: int, key: bytes, record: Record) -> list[Put]:
+        stored = store_key(set_index, key)
         pending = self._pending.get(stored)
-        held = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+        try:
+            held = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+        except RecordCorrupt:
+            # A damaged record binds a drive that votes on its key; this one never did.
+            if self.facts.votes_on(set_index, key):
+                raise
+            held = None
         if held is not None and held.ballot >= record.ballot:
             return []
+        self._highest_seen = max(self._highest_seen, ballot_clock(record.ballot))
         encoded = encode_record(stored, record)
         return [
             Put(Table.HEADS, stored, encoded.head),
@@ -417,6 +464,7 @@ class Acceptor:
     def _restored(self, request: Restore, answer: Reply[None], fault: StoreError | None) -> None:
         for key, _ in request.records:
             self._recent.forget(store_key(request.set_index, key))
+            self._unreadable.forget(store_key(request.set_index, key))
         if fault is None:
             if request.until:
                 self.facts.copied_until[request.set_index] = request.until
@@ -524,7 +572,11 @@ class Acceptor:
 
     def _as_fault(self, exc: StoreError, set_index: int, key: bytes) -> StoreError:
         if isinstance(exc, RecordCorrupt):
-            self.on_corrupt(set_index, key)
+            found = exc.fields.get("key", key)
+            assert isinstance(found, bytes), "a damaged record is known by its key"
+            self._unreadable.bind(store_key(set_index, found), self._highest_seen)
+            self.on_corrupt(set_index, found)
+            return RecordUnreadable(str(exc), key=found)
         if isinstance(exc, DriveFault):
             return exc
         return DriveFault(str(exc), key=key)

@@ -11,16 +11,31 @@ Tasks     `run` is the only task; it is owned by whoever opened the drive.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
+
+import msgspec
 
 from atoll.base.errors import DriveFault, DriveIo, StoreError
 from atoll.drives.kv import OrderedKv, Put
+from atoll.telemetry.metrics import Histogram
 
 BATCH_PUTS_MAX: Final = 2048
 
+#: Entries that make a batch worth starting before the loop's turn ends.
+EARLY_ENTRIES: Final = 12
+
 #: Called on the loop when an entry is durable (None) or failed.
 OnDurable = Callable[[StoreError | None], None]
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    """A batch in flight."""
+
+    commit: Awaitable[None]
+    waiting: list[OnDurable]
+    put_count: int
+    began_s: float
 
 
 class GroupCommit:
@@ -29,12 +44,15 @@ class GroupCommit:
     def __init__(self, kv: OrderedKv) -> None:
         self._kv = kv
         self._queue: list[tuple[list[Put], OnDurable]] = []
+        self._begun: _Begun | None = None
         self._wake: asyncio.Event = asyncio.Event()
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self.fault: DriveFault | None = None
         #: Asked before each batch for one more entry: a floor raise that costs no sync of its own.
         self.passenger: Callable[[], tuple[list[Put], OnDurable] | None] | None = None
+        #: Seconds from the begin of a commit to its durable end.
+        self.sync = Histogram()
         self.batch_count = 0
         self.put_count = 0
 
@@ -48,17 +66,24 @@ class GroupCommit:
         if self.fault is not None:
             on_durable(self.fault)
             return
-        self._queue.append((puts, on_durable))
+        queue = self._queue
+        queue.append((puts, on_durable))
+        if self._begun is None and len(queue) >= EARLY_ENTRIES:
+            # The loop is in the middle of a crowd of requests: let the device work on the first of them
+            # while the others are still being decided, or device and processor wait for each other in turn.
+            self._begin()
         if self._idle.is_set():
             self._idle.clear()
-        self._wake.set()
+            self._wake.set()
 
     async def run(self) -> None:
         """Commit batches for ever; cancelled by the owner."""
         while True:
             await self._wake.wait()
-            await self._commit_batch()
-            if not self._queue:
+            if self._begun is None:
+                self._begin()
+            await self._finish()
+            if not self._queue and self._begun is None:
                 self._wake.clear()
                 self._idle.set()
 
@@ -87,21 +112,34 @@ class GroupCommit:
         del self._queue[:taken]
         return puts, waiting
 
-    async def _commit_batch(self) -> None:
+    def _begin(self) -> None:
+        """Hand the next batch to the store."""
         puts, waiting = self._take_batch()
         carried = self.passenger() if self.passenger is not None else None
         if carried is not None:
             puts += carried[0]
             waiting.append(carried[1])
+        began_s = asyncio.get_running_loop().time()
+        self._begun = _Begun(self._kv.commit(puts, sync=True), waiting, len(puts), began_s)
+
+    async def _finish(self) -> None:
+        """Wait for the batch in flight, let the next one begin, then answer."""
+        begun = self._begun
+        assert begun is not None, "nothing is in flight"
         try:
-            await self._kv.commit(puts, sync=True)
+            await begun.commit
         except StoreError as exc:
+            self._begun = None
             fault = exc if isinstance(exc, DriveFault) else DriveIo(str(exc), errno=5)
-            for on_durable in waiting:
+            for on_durable in begun.waiting:
                 on_durable(fault)
             self.poison(fault)
             return
+        self._begun = None
+        self.sync.observe(asyncio.get_running_loop().time() - begun.began_s)
         self.batch_count += 1
-        self.put_count += len(puts)
-        for on_durable in waiting:
+        self.put_count += begun.put_count
+        if self._queue:
+            self._begin()
+        for on_durable in begun.waiting:
             on_durable(None)

@@ -17,6 +17,7 @@ import msgspec
 
 from atoll.base.errors import DriveReadOnly, FormatUnknown, RecordCorrupt, StoreError
 from atoll.core.placement.cluster_map import ClusterMap
+from atoll.drives.directories import make_directory, sync_directory
 
 FORMAT: Final = 1
 IDENTITY_FILE: Final = "drive.json"
@@ -53,7 +54,7 @@ class DriveLock:
             DriveReadOnly: the directory cannot be made or written.
         """
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_directory(path)
             descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise DriveReadOnly(
@@ -105,12 +106,3 @@ def write_identity(path: Path, identity: DriveIdentity) -> None:
         os.fsync(file.fileno())
     temporary.replace(path / IDENTITY_FILE)
     sync_directory(path)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

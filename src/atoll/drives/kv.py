@@ -55,6 +55,15 @@ class OrderedKv(Protocol):
         """
         ...
 
+    def read_range(
+        self, table: Table, start: bytes, end: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the first `limit` rows of [start, end): many at once, for scans of whole pages.
+
+        Fewer than `limit` rows mean that the range is done, not that the store failed.
+        """
+        ...
+
     def seekable(self, table: Table, end: bytes) -> Cursor:
         """Return a cursor over [·, end) for scans that skip."""
         ...

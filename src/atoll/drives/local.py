@@ -272,6 +272,14 @@ class LocalDrive:
 
     # ── state ──────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def last_capacity(self) -> Capacity:
+        """Return size and free bytes; zeros when the file system does not answer."""
+        try:
+            return self._rooms.capacity()
+        except DriveFault:
+            return Capacity(total_bytes=0, free_bytes=0)
+
     async def status(self) -> DriveStatus:
         """Return facts about the drive."""
         fault = self.acceptor.commit.fault

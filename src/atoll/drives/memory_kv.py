@@ -40,6 +40,16 @@ class MemoryKv:
         rows = self._rows[table]
         return iter([(key, rows[key]) for key in keys])
 
+    def read_range(
+        self, table: Table, start: bytes, end: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the first `limit` rows of [start, end)."""
+        order = self._order[table]
+        first = bisect.bisect_left(order, start)
+        last = min(bisect.bisect_left(order, end), first + limit)
+        rows = self._rows[table]
+        return [(key, rows[key]) for key in order[first:last]]
+
     def seekable(self, table: Table, end: bytes) -> MemoryCursor:
         """Return a cursor over a view taken now."""
         order = self._order[table]

@@ -16,40 +16,41 @@ ENTRY_BYTES: Final = 512
 
 
 class RecentRecords:
-    """A cache of records. An entry is (record, inline bytes that are not loaded)."""
+    """A cache of records."""
 
     __slots__ = ("_entries", "_size_bytes", "_size_bytes_max")
 
     def __init__(self, size_bytes_max: int) -> None:
         self._size_bytes_max = size_bytes_max
         self._size_bytes = 0
-        self._entries: dict[bytes, tuple[Record | None, int]] = {}
+        #: Store key → record, inline bytes that are not loaded, bytes this entry counts.
+        self._entries: dict[bytes, tuple[Record | None, int, int]] = {}
 
     def get(self, stored: bytes) -> tuple[Record | None, int] | None:
         """Return the entry of a store key; None: nothing is known."""
         entries = self._entries
         entry = entries.pop(stored, None)
-        if entry is not None:
-            entries[stored] = entry
-        return entry
+        if entry is None:
+            return None
+        entries[stored] = entry
+        return entry[0], entry[1]
 
     def put(self, stored: bytes, record: Record | None, missing_bytes: int = 0) -> None:
         """Remember a record, or that there is none."""
         entries = self._entries
         before = entries.pop(stored, None)
-        if before is not None:
-            self._size_bytes -= _size_of(before[0])
-        entries[stored] = (record, missing_bytes)
-        self._size_bytes += _size_of(record)
-        while self._size_bytes > self._size_bytes_max:
-            oldest = next(iter(entries))
-            self._size_bytes -= _size_of(entries.pop(oldest)[0])
+        size_bytes = _size_of(record)
+        entries[stored] = (record, missing_bytes, size_bytes)
+        held = self._size_bytes + size_bytes - (before[2] if before is not None else 0)
+        while held > self._size_bytes_max:
+            held -= entries.pop(next(iter(entries)))[2]
+        self._size_bytes = held
 
     def forget(self, stored: bytes) -> None:
         """Know nothing about a store key."""
         before = self._entries.pop(stored, None)
         if before is not None:
-            self._size_bytes -= _size_of(before[0])
+            self._size_bytes -= before[2]
 
 
 def _size_of(record: Record | None) -> int:

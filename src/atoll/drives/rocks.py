@@ -16,6 +16,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ import xxhash
 
 from atoll.base.errors import DriveFull, DriveIo, RecordCorrupt, StoreError
 from atoll.base.units import KIB, MIB
+from atoll.drives.directories import make_directory
 from atoll.drives.io import WorkThreads
 from atoll.drives.kv import Put, Table
 
@@ -116,7 +118,8 @@ class RocksKv:
             RecordCorrupt: it does not open strictly, or forgot synced writes.
             DriveIo, DriveFull: the device failed.
         """
-        path.mkdir(parents=True, exist_ok=True)
+        # RocksDB syncs what it writes into its directory, but not the directory's own name.
+        make_directory(path / "db")
         mark = _read_mark(path)
         cache = rocksdict.Cache(CACHE_BYTES)
         try:
@@ -155,6 +158,29 @@ class RocksKv:
         while (item := cursor.item()) is not None:
             yield item
             cursor.advance()
+
+    def read_range(
+        self, table: Table, start: bytes, end: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the first `limit` rows of [start, end), one call into the library per row.
+
+        The library's iterator stops silently where it failed, so a range that ends early is
+        looked at once more with a cursor, whose status tells an end from a failure.
+        """
+        options = rocksdict.ReadOptions()
+        options.set_iterate_upper_bound(end)
+        try:
+            items = self._tables[table].items(from_key=start, read_opt=options)
+            rows: list[tuple[bytes, bytes]] = list(islice(items, limit))
+        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
+            raise sort_error(exc, str(self._path)) from exc
+        if len(rows) < limit:
+            cursor = self.seekable(table, end)
+            cursor.seek(rows[-1][0] + b"\0" if rows else start)
+            while len(rows) < limit and (item := cursor.item()) is not None:
+                rows.append(item)
+                cursor.advance()
+        return rows
 
     def seekable(self, table: Table, end: bytes) -> RocksCursor:
         """Return a cursor over a consistent view."""
@@ -219,7 +245,7 @@ class RocksCursor:
     """A position in one table."""
 
     def __init__(self, table: rocksdict.Rdict, end: bytes, path: str) -> None:
-        # rocksdict encodes an upper bound even in raw mode, so the end is compared here.
+        # The end is compared here: one cursor serves seeks to many places.
         self._iter = table.iter()
         self._end = end
         self._path = path

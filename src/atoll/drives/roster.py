@@ -3,13 +3,16 @@
 Owns      the order of a start: locks → identities → formation → identities written → databases opened.
 Does not  decide who belongs (core.placement.formation) or serve anything.
 Implements registers.members.MapSource for a node that is a whole cluster.
-Crash     identities are written before any database is opened. A first start writes them twice: not formed on every
-          drive, then formed on every drive, so that a crash in between begins anew.
+Crash     generations rise before any database is opened, and what drives note of each other is written when every
+          generation is durable: a start that was cut short makes no drive look rewound. A drive that is rewound keeps its
+          generation until its database knows that it is blank. A first start writes identities that are not formed,
+          opens the databases, then calls the identities formed: a crash in between begins anew with the same drive ids.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -70,8 +73,9 @@ class Roster:
                 new_id=lambda: entropy.random_bytes(16).hex(),
                 new_seed=entropy.random_u64,
             )
-            _write_identities(places, formation)
+            raised = _raise_generations(places, formation)
             roster = await cls._open_drives(places, formation, clock)
+            roster._note_generations(places, raised)
         except BaseException:
             for lock in locks:
                 lock.release()
@@ -115,6 +119,24 @@ class Roster:
             if seat.drive_id in opened and seat.drive_id is not None
         }
         return cls(formation, in_order, absent)
+
+    def _note_generations(self, places: Sequence[LocalPlace], raised: set[DriveId]) -> None:
+        """Write on every open drive what generation each drive has by now.
+
+        `raised` are the drives that hold their new generation. A rewound one gets it here, because its
+        database knows by now that it is blank.
+        """
+        formation = self.formation
+        rewound = {seat.drive_id for seat in formation.seats if seat.is_rewound}
+        risen = raised | (rewound & self.drives.keys())
+        noted = {
+            drive_id: number if drive_id in risen else number - 1
+            for drive_id, number in formation.generations.items()
+        }
+        for place, seat in zip(places, formation.seats, strict=True):
+            if seat.drive_id in self.drives:
+                with contextlib.suppress(OSError):
+                    _write(place, seat, formation, noted)
 
     def current(self) -> ClusterMap:
         """Return the cluster map."""
@@ -164,25 +186,48 @@ def _claim(place: LocalPlace) -> Claim | None:
     )
 
 
-def _write_identities(places: Sequence[LocalPlace], formation: Formation) -> None:
-    """Write the new identities; on a first start twice."""
-    for is_formed in (False, True) if formation.is_first else (True,):
-        for place, seat in zip(places, formation.seats, strict=True):
-            if seat.drive_id is None:
-                continue
-            identity = DriveIdentity(
-                format=FORMAT,
-                drive_id=seat.drive_id,
-                generation=seat.generation,
-                map=formation.map,
-                generations=formation.generations,
-                is_formed=is_formed,
-            )
-            try:
-                write_identity(place.path, identity)
-            except OSError as exc:
-                if formation.is_first:
-                    raise DriveFault(
-                        f"The drive's identity cannot be written: {exc.strerror}",
-                        path=str(place.path),
-                    ) from exc
+def _raise_generations(places: Sequence[LocalPlace], formation: Formation) -> set[DriveId]:
+    """Write the drives' new generations; return the drives that hold theirs.
+
+    On a first start they are not formed yet.
+
+    Raises
+        DriveFault: a drive cannot be written on a first start.
+    """
+    before = {drive_id: number - 1 for drive_id, number in formation.generations.items()}
+    raised: set[DriveId] = set()
+    for place, seat in zip(places, formation.seats, strict=True):
+        if seat.drive_id is None or seat.is_rewound:
+            continue
+        try:
+            _write(place, seat, formation, before, is_formed=not formation.is_first)
+        except OSError as exc:
+            if formation.is_first:
+                raise DriveFault(
+                    f"The drive's identity cannot be written: {exc.strerror}",
+                    path=str(place.path),
+                ) from exc
+            # A drive that is full or read-only keeps its generation, and nobody notes another one.
+            continue
+        raised.add(seat.drive_id)
+    return raised
+
+
+def _write(
+    place: LocalPlace,
+    seat: Seat,
+    formation: Formation,
+    generations: dict[str, int],
+    *,
+    is_formed: bool = True,
+) -> None:
+    assert seat.drive_id is not None
+    identity = DriveIdentity(
+        format=FORMAT,
+        drive_id=seat.drive_id,
+        generation=seat.generation,
+        map=formation.map,
+        generations=generations,
+        is_formed=is_formed,
+    )
+    write_identity(place.path, identity)

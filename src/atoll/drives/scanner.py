@@ -1,6 +1,8 @@
 """Scan the head records of one set on one drive: in key order, with group skipping.
 
 Source    docs/design/listing.md (what a group is and why the first row of a group is enough).
+Cost      a page without groups is read and decoded as a whole; with groups row by row, because each
+          may be followed by a seek.
 Corrupt   a record that does not match its checksum ends the scan with RecordCorrupt: never an absent key.
 """
 
@@ -8,11 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from atoll.base.errors import RecordCorrupt
 from atoll.core.formats.register_record import (
     decode_head,
-    decode_summary,
-    is_intact,
+    decode_rows,
     store_key,
 )
 from atoll.core.quorum.messages import Detail, Row, Scan
@@ -27,54 +27,47 @@ def scan_rows(kv: OrderedKv, request: Scan) -> tuple[list[Row], bytes]:
     Raises
         RecordCorrupt: a record in the range is damaged.
     """
-    cursor = kv.seekable(Table.HEADS, store_key(request.set_index, request.end))
-    cursor.seek(store_key(request.set_index, request.start))
+    start = store_key(request.set_index, request.start)
+    end = store_key(request.set_index, request.end)
     if request.delimiter:
-        return _scan_groups(cursor, request)
-    rows: list[Row] = []
-    limit = request.limit
-    wants_head = request.detail is not Detail.SUMMARY
-    while True:
-        item = cursor.item()
-        if item is None:
-            return rows, request.end
-        if len(rows) >= limit:
-            return rows, item[0][_SET_BYTES:]
-        rows.append(_row(item[0], item[1], wants_head))
-        cursor.advance()
+        cursor = kv.seekable(Table.HEADS, end)
+        cursor.seek(start)
+        found, covered = _scan_groups(cursor, request)
+    else:
+        # One row more than asked says where the next scan goes on.
+        found = kv.read_range(Table.HEADS, start, end, request.limit + 1)
+        covered = request.end
+        if len(found) > request.limit:
+            covered = found.pop()[0][_SET_BYTES:]
+    if request.detail is Detail.SUMMARY:
+        return decode_rows(found), covered
+    return [_head_row(stored, raw) for stored, raw in found], covered
 
 
-def _scan_groups(cursor: Cursor, request: Scan) -> tuple[list[Row], bytes]:
-    rows: list[Row] = []
-    wants_head = request.detail is not Detail.SUMMARY
+def _scan_groups(cursor: Cursor, request: Scan) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    found: list[tuple[bytes, bytes]] = []
     delimiter = request.delimiter
     while True:
         item = cursor.item()
         if item is None:
-            return rows, request.end
-        stored, raw = item
-        key = stored[_SET_BYTES:]
-        if len(rows) >= request.limit:
-            return rows, key
-        rows.append(_row(stored, raw, wants_head))
+            return found, request.end
+        key = item[0][_SET_BYTES:]
+        if len(found) >= request.limit:
+            return found, key
+        found.append(item)
         at = key.find(delimiter, request.group_from)
         if at < 0:
             cursor.advance()
             continue
         behind = successor(key[: at + len(delimiter)])
         if behind is None or behind >= request.end:
-            return rows, request.end
+            return found, request.end
         cursor.seek(store_key(request.set_index, behind))
 
 
-def _row(stored: bytes, raw: bytes, wants_head: bool) -> Row:
-    if not is_intact(stored, raw):
-        raise RecordCorrupt("A register record does not match its checksum.", key=stored[2:])
-    if wants_head:
-        record, _ = decode_head(stored, raw)
-        return Row(stored[_SET_BYTES:], record.ballot, record.value.live, record.value.head)
-    live, ballot, summary = decode_summary(raw)
-    return Row(stored[_SET_BYTES:], ballot, live, summary)
+def _head_row(stored: bytes, raw: bytes) -> Row:
+    record, _ = decode_head(stored, raw)
+    return Row(stored[_SET_BYTES:], record.ballot, record.value.live, record.value.head)
 
 
 def successor(prefix: bytes) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ from atoll.objects.store import Objects, ObjectSettings
 from atoll.objects.stripes.store import StripeStore, Watchers
 from atoll.registers.store import Registers
 from atoll.telemetry.exchange import ExchangeObserver
+from atoll.telemetry.metrics import DriveSample, Metrics
 
 #: Threads for hashing and encoding: two keep a core busy while another hands over.
 CPU_THREADS: Final = 2
@@ -78,7 +80,9 @@ class Node:
         )
         self.objects = Objects(self.registers, self.stripes, clock, entropy, ObjectSettings())
         self.load = Load()
-        self.observers: tuple[ExchangeObserver, ...] = ()
+        self.metrics = Metrics()
+        self.metrics.watch_drives(self._sample_drives)
+        self.observers: tuple[ExchangeObserver, ...] = (self.metrics.requests.observe,)
         self.warnings: list[str] = []
         self.registers.proposer.on_degraded = lambda spot: self._hint(spot.on.index, spot.key)
         for drive in roster.drives.values():
@@ -119,6 +123,25 @@ class Node:
     def account(self) -> str:
         """Return the id of the root account: the cluster's own, so that it survives rotation."""
         return self.roster.current().cluster_id
+
+    def _sample_drives(self) -> Iterator[DriveSample]:
+        """Yield what the drives know of themselves without blocking."""
+        for drive in self.roster.drives.values():
+            capacity = drive.last_capacity
+            commit = drive.acceptor.commit
+            yield DriveSample(
+                drive=drive.drive_id,
+                state=drive.state,
+                total_bytes=capacity.total_bytes,
+                free_bytes=capacity.free_bytes,
+                queue_length=commit.depth,
+                sync=commit.sync,
+            )
+
+    def watch_load(self, load: Load) -> None:
+        """Show the load of the HTTP server that serves this node."""
+        self.load = load
+        self.metrics.watch_load(load)
 
     def heal_queue(self) -> int:
         """Return how many keys wait for heal."""

@@ -159,4 +159,4 @@ class NodeControl:
 
     def render_metrics(self) -> bytes:
         """Return all metrics."""
-        return b""
+        return self._node.metrics.render()

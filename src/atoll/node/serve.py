@@ -12,6 +12,7 @@ import ctypes
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
@@ -29,6 +30,9 @@ from atoll.node.build import Node
 from atoll.node.control import NodeControl
 from atoll.node.front import build_front, plan_listeners
 from atoll.s3.front import make_render_error
+from atoll.telemetry.access import AccessLog
+from atoll.telemetry.logs import LogForm, configure_logging
+from atoll.telemetry.sink import LineSink
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -45,6 +49,9 @@ _ARENAS_MAX: Final = 2
 #: looking after every 700 would only cost time.
 _GC_THRESHOLDS: Final = (20_000, 20, 100)
 
+#: How long a drive's thread waits for the interpreter at most before it may write its batch.
+_SWITCH_INTERVAL_S: Final = 0.0005
+
 
 def serve(configuration: Configuration, announce: Callable[[Started], None]) -> None:
     """Serve until told to stop; `announce` is called once requests are answered.
@@ -53,7 +60,15 @@ def serve(configuration: Configuration, announce: Callable[[Started], None]) -> 
         ConfigError, StoreError, OSError, FormationError: the node cannot start.
     """
     _tune_process()
-    uvloop.run(_serve(configuration, announce))
+    settings = configuration.settings
+    form = LogForm(settings.log_format)
+    sink = LineSink(sys.stderr)
+    configure_logging(sink, form, logging.getLevelNamesMapping()[settings.log_level.upper()])
+    access = AccessLog(sink, form) if settings.access_log else None
+    try:
+        uvloop.run(_serve(configuration, announce, access))
+    finally:
+        sink.close()
 
 
 def _tune_process() -> None:
@@ -63,9 +78,14 @@ def _tune_process() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
         libc.mallopt(_M_ARENA_MAX, _ARENAS_MAX)
     gc.set_threshold(*_GC_THRESHOLDS)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
 
-async def _serve(configuration: Configuration, announce: Callable[[Started], None]) -> None:
+async def _serve(
+    configuration: Configuration,
+    announce: Callable[[Started], None],
+    access: AccessLog | None,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,10 +115,10 @@ async def _serve(configuration: Configuration, announce: Callable[[Started], Non
                     connections_max=settings.connections_max,
                     requests_in_flight_max=settings.requests_max,
                 ),
-                observers=node.observers,
+                observers=node.observers + ((access.observe,) if access is not None else ()),
             )
             server = await Server.open(plan_listeners(settings), service, tasks=tasks)
-            node.load = server.load
+            node.watch_load(server.load)
             gc.freeze()
             announce(_started(node, server))
             await stop.wait()

@@ -148,7 +148,7 @@ class ObjectCopier:
 
     async def copy_part(
         self,
-        bucket_name: BucketName,
+        bucket: BucketName,
         key: ObjectKey,
         upload_id: UploadId,
         number: int,
@@ -158,7 +158,7 @@ class ObjectCopier:
         async with self._opened(source) as opened:
             wanted = resolve_range(source.byte_range, opened.version.size_bytes)
             body = _SourceBody(opened, wanted, ())
-            return await self._parts.put_part(bucket_name, key, upload_id, number, body)
+            return await self._parts.put_part(bucket, key, upload_id, number, body)
 
 
 def _plan_attributes(request: CopyRequest, source: ObjectVersion) -> Attributes:

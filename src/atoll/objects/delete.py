@@ -132,32 +132,32 @@ class ObjectDeleter:
 
     async def delete(
         self,
-        bucket_name: BucketName,
+        bucket: BucketName,
         key: ObjectKey,
-        version_id: VersionId | None,
-        conditions: Conditions,
+        version_id: VersionId | None = None,
+        conditions: Conditions = Conditions(),  # noqa: B008 (frozen value)
     ) -> DeleteResult:
         """Remove a version, or make a delete marker."""
-        bucket = await self._buckets.get(bucket_name)
+        home = await self._buckets.get(bucket)
         if version_id is not None:
             removal = _Removal(version_id, conditions)
-            await self._apply(bucket, key, removal)
+            await self._apply(home, key, removal)
             return removal.result
-        marking = _Marking(bucket, conditions, self._make_marker(bucket))
-        await self._apply(bucket, key, marking)
+        marking = _Marking(home, conditions, self._make_marker(home))
+        await self._apply(home, key, marking)
         return marking.result
 
     async def put_tags(
         self,
-        bucket_name: BucketName,
+        bucket: BucketName,
         key: ObjectKey,
         version_id: VersionId | None,
         tags: Mapping[str, str],
     ) -> ObjectVersion:
         """Replace the tags of a version."""
-        bucket = await self._buckets.get(bucket_name)
+        home = await self._buckets.get(bucket)
         retagging = _Retagging(key, version_id, dict(tags))
-        await self._apply(bucket, key, retagging)
+        await self._apply(home, key, retagging)
         if retagging.result is None:
             raise AssertionError("an edit returned without a result")
         return retagging.result

@@ -157,14 +157,14 @@ class ObjectReader:
 
     async def open(
         self,
-        bucket_name: BucketName,
+        bucket: BucketName,
         key: ObjectKey,
-        version_id: VersionId | None,
-        conditions: Conditions,
+        version_id: VersionId | None = None,
+        conditions: Conditions = Conditions(),  # noqa: B008 (frozen value)
     ) -> OpenedObject:
         """Open a version for reading."""
-        bucket = await self._buckets.get(bucket_name)
-        cell = object_cell(bucket.incarnation, key)
+        home = await self._buckets.get(bucket)
+        cell = object_cell(home.incarnation, key)
         found = await self._registers.read(cell)
         current = None if found is None else find_current(found.value)
         entry = current

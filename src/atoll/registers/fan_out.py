@@ -88,6 +88,23 @@ class Round(Generic[T]):
                 self._start(len(self._starts))
         return outcome
 
+    async def run_all(self, *, deadline_s: float, patience_s: float) -> None:
+        """Start all calls and wait for every answer, whatever the fold says of the first ones.
+
+        Waits at most `deadline_s` seconds, and `patience_s` behind the answer that made the needed number.
+        """
+        self._start(len(self._starts))
+        end = self._loop.time() + deadline_s
+        was_reached = False
+        while self._left:
+            if not was_reached and len(self.oks) >= self.needed:
+                was_reached = True
+                end = min(end, self._loop.time() + patience_s)
+            wait_s = end - self._loop.time()
+            if wait_s <= 0:
+                return
+            await self._wait(wait_s)
+
     async def _wait(self, wait_s: float) -> None:
         self._waiter = self._loop.create_future()
         timer = self._loop.call_later(wait_s, self._wake)
@@ -123,12 +140,9 @@ class Round(Generic[T]):
                 call.add_done_callback(partial(self._arrived, index))
 
     def _arrived(self, index: int, future: Answering[T]) -> None:
-        before = self.outcome
         self._take(index, future)
-        if before is Outcome.PENDING and (
-            self.outcome is not Outcome.PENDING
-            or len(self.noes) + len(self.faults) > 0
-            or self._left == 0
+        if self._waiter is not None and (
+            len(self.oks) >= self.needed or self.noes or self.faults or not self._left
         ):
             self._wake()
 

@@ -1,18 +1,20 @@
-"""Restore the redundancy of registers: same record on every drive, blank drives copied, old tombstones dropped.
+"""Restore the redundancy of registers: one record on every drive, blank drives copied.
 
 Owns      the register side of heal, rebuild and tombstone collection; jobs decide what and when.
-Proof     everything goes through ballots: a repair is a completion on all drives, never a copy from one drive to another,
-          except into a drive that does not vote on the key yet.
+Proof     everything goes through ballots: a repair is a completion on all drives, never a copy from
+          one drive to another, except into a drive that does not vote on the key yet.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from functools import partial
+from typing import Final, TypeVar
 
 import msgspec
 
-from atoll.base.errors import QuorumLost
+from atoll.base.errors import QuorumLost, RecordUnreadable
 from atoll.base.ids import CLOCK_COUNTER_BITS, Ballot, DriveId, ballot_clock
 from atoll.core.placement.cluster_map import ErasureSet
 from atoll.core.quorum.fold import Outcome as RoundOutcome
@@ -22,17 +24,33 @@ from atoll.registers.members import Members, Spot
 from atoll.registers.proposer import Lost, Proposer, quorum_lost
 from atoll.registers.turns import Turns
 
-#: A tombstone is kept this long: longer than any writer keeps trying, so that nobody's old ballot meets
-#: the raised horizon, and no retry takes a dropped tombstone for "never written".
+T = TypeVar("T")
+
+#: A tombstone is kept this long: longer than any writer keeps trying, so that nobody's old ballot
+#: meets the raised horizon, and no retry takes a dropped tombstone for "never written".
 TOMBSTONE_AGE_MS = 600_000
+#: How often a record is written again before a drive that does not take it is given up.
+REWRITES_MAX: Final = 3
+#: Looks at a key that was written again, for drives whose sync is late.
+_LOOKS_MAX: Final = 5
 
 
 class Copies(msgspec.Struct, frozen=True):
-    """What the drives of a set hold of one key. `behind` are drives that lack the newest record or are silent."""
+    """What the drives of a set hold of one key.
+
+    `behind` are drives that lack the newest record, whatever the reason; `silent` those of them
+    that did not answer, `unreadable` those whose own record is damaged.
+    """
 
     newest: Record | None
     behind: tuple[DriveId, ...]
     silent: tuple[DriveId, ...]
+    unreadable: tuple[DriveId, ...] = ()
+
+    @property
+    def repairable(self) -> frozenset[DriveId]:
+        """Return the drives that writing the record again would help."""
+        return frozenset(self.behind).difference(self.silent)
 
 
 class Repairer:
@@ -43,54 +61,84 @@ class Repairer:
         self._turns = turns
 
     async def inspect(self, spot: Spot, detail: Detail = Detail.HEAD) -> Copies:
-        """Ask every drive of the set for its record of a key."""
+        """Ask every drive of the set for its record of a key, as its medium holds it.
+
+        Raises
+            QuorumLost: fewer than a read quorum answered, damaged records aside.
+        """
         proposer = self._proposer
-        members = proposer.members
-        stamp = proposer.stamp(spot.on.index)
-        request = Read(spot.on.index, spot.key, stamp, detail, True)
-        drives = spot.on.drives
+        members, on = proposer.members, spot.on
+        stamp = proposer.stamp(on.index)
+        request = Read(on.index, spot.key, stamp, detail, True)
+        drives = on.drives
         round_: Round[Shown] = Round(
             [partial(_read, members, drive_id, request) for drive_id in drives],
-            needed=len(drives),
+            needed=on.quorums.read,
             is_ok=lambda _: True,
         )
-        await round_.run(first=len(drives), deadline_s=proposer.settings.round_s)
-        newest: Record | None = None
-        for _, shown in round_.oks:
-            record = shown.record
-            if record is not None and (newest is None or record.ballot > newest.ballot):
-                newest = record
+        await self._ask_all(round_)
+        unreadable = {
+            index for index, fault in round_.faults if isinstance(fault, RecordUnreadable)
+        }
+        if len(round_.oks) + len(unreadable) < on.quorums.read:
+            raise _lost(on, on.quorums.read, round_)
+        newest = _newest(round_)
         top = newest.ballot if newest is not None else None
         current = {
-            drives[index]
+            index
             for index, shown in round_.oks
             if (shown.record.ballot if shown.record is not None else None) == top
         }
-        answered = {drives[index] for index, _ in round_.oks}
+        answered = unreadable.union(index for index, _ in round_.oks)
         return Copies(
             newest,
-            tuple(drive_id for drive_id in drives if drive_id not in current),
-            tuple(drive_id for drive_id in drives if drive_id not in answered),
+            tuple(drive_id for index, drive_id in enumerate(drives) if index not in current),
+            tuple(drive_id for index, drive_id in enumerate(drives) if index not in answered),
+            tuple(drive_id for index, drive_id in enumerate(drives) if index in unreadable),
         )
 
-    async def repair(self, spot: Spot) -> bool:
-        """Put the newest record of a key on every drive of its set; return whether anything was written.
+    async def repair(self, spot: Spot, detail: Detail = Detail.HEAD) -> bool:
+        """Put the newest record of a key on every drive of its set; return whether it was written.
+
+        With Detail.WHOLE inline bytes are read, too. A drive whose record is damaged takes the new
+        one; a drive that does not answer is left as it is.
 
         Raises
             QuorumLost, Contended: not possible now.
         """
-        found = await self.inspect(spot)
-        if found.newest is None or not found.behind:
-            return False
-        if set(found.behind) <= set(found.silent):
-            # Whoever answers is up to date; a silent drive cannot be helped by writing.
-            return False
+        found = await self.inspect(spot, detail)
+        is_written = False
+        for _ in range(REWRITES_MAX):
+            if not found.repairable:
+                break
+            await self.confirm(spot)
+            is_written = True
+            found = await self._look(spot, detail)
+        return is_written
+
+    async def _look(self, spot: Spot, detail: Detail) -> Copies:
+        """Inspect a key that was just written, giving late drives a moment."""
+        for _ in range(_LOOKS_MAX):
+            found = await self.inspect(spot, detail)
+            if not found.repairable:
+                break
+            await asyncio.sleep(self._proposer.settings.reread_s)
+        return found
+
+    async def confirm(self, spot: Spot) -> Record | None:
+        """Have the newest value of a key chosen at a fresh ballot, written to all drives.
+
+        From then on no older record of the key, on whatever drive, can become its value. A key
+        without any record gets a tombstone.
+
+        Raises
+            QuorumLost, Contended: not possible now.
+        """
         await self._turns.take(spot.key)
         try:
-            await self._rewrite(spot)
+            return await self._rewrite(spot)
         finally:
             self._turns.give(spot.key)
-        return True
 
     async def _rewrite(self, spot: Spot) -> Record | None:
         """Accept the newest value once more, at a fresh ballot, on all drives."""
@@ -106,7 +154,7 @@ class Repairer:
         except BaseException:
             proposer.ballots.close(index, ballot)
             raise
-        # As long as the ballot is listed here, `settle` writes even what is settled already.
+        # As long as the key is listed here, `settle` writes even what is settled already.
         proposer.unresolved.setdefault(where, [])
         try:
             return await proposer.settle(spot, prepared)
@@ -119,13 +167,23 @@ class Repairer:
                 else:
                     del proposer.unresolved[where]
 
+    async def _ask_all(self, round_: Round[T]) -> None:
+        settings = self._proposer.settings
+        await round_.run_all(deadline_s=settings.round_s, patience_s=settings.straggler_s)
+
     async def list_page(
-        self, on: ErasureSet, start: bytes, end: bytes, limit: int
+        self,
+        on: ErasureSet,
+        start: bytes,
+        end: bytes,
+        limit: int,
+        *,
+        needed: int | None = None,
     ) -> tuple[list[Row], bytes]:
         """Return the newest row of each key that any drive of a set holds, dead ones included.
 
-        Returns also where to go on (empty at the end). A drive that does not answer is left out, down to a
-        read quorum.
+        Returns also where to go on (empty at the end). A drive that does not answer is left out, as
+        long as `needed` do: a read quorum unless told.
 
         Raises
             QuorumLost: too few drives answer.
@@ -133,14 +191,15 @@ class Repairer:
         proposer = self._proposer
         request = Scan(on.index, start, end, limit, proposer.stamp(on.index), Detail.SUMMARY)
         drives = on.drives
+        least = on.quorums.read if needed is None else needed
         round_: Round[Page] = Round(
             [partial(_scan, proposer.members, drive_id, request) for drive_id in drives],
-            needed=len(drives),
+            needed=least,
             is_ok=lambda _: True,
         )
-        await round_.run(first=len(drives), deadline_s=proposer.settings.round_s)
-        if len(round_.oks) < on.quorums.read:
-            raise _lost(on, on.quorums.read, round_)
+        await self._ask_all(round_)
+        if len(round_.oks) < least:
+            raise _lost(on, least, round_)
         pages = [page for _, page in round_.oks]
         covered = min(page.covered for page in pages)
         newest: dict[bytes, Row] = {}
@@ -157,8 +216,8 @@ class Repairer:
     ) -> tuple[bytes, int]:
         """Copy the next keys of a set to a drive that is being rebuilt.
 
-        Returns where to go on (empty at the end) and how many records were copied. Reads a read quorum of the other
-        drives, whose newest record of each key is at least the newest chosen one.
+        Returns where to go on (empty at the end) and how many records were copied. Reads a read
+        quorum of the other drives, whose newest record of each key is at least the newest chosen.
 
         Raises
             QuorumLost: too few other drives answer.
@@ -205,12 +264,7 @@ class Repairer:
         outcome = await round_.run(first=on.quorums.read, deadline_s=proposer.settings.round_s)
         if outcome is not RoundOutcome.REACHED:
             raise _lost(on, on.quorums.read, round_)
-        newest: Record | None = None
-        for _, shown in round_.oks:
-            record = shown.record
-            if record is not None and (newest is None or record.ballot > newest.ballot):
-                newest = record
-        return newest
+        return _newest(round_)
 
     # ── tombstones ─────────────────────────────────────────────────────────────────────────────
 
@@ -237,6 +291,15 @@ class Repairer:
         )
         outcome = await round_.run(first=len(drives), deadline_s=proposer.settings.round_s)
         return outcome is RoundOutcome.REACHED
+
+
+def _newest(round_: Round[Shown]) -> Record | None:
+    newest: Record | None = None
+    for _, shown in round_.oks:
+        record = shown.record
+        if record is not None and (newest is None or record.ballot > newest.ballot):
+            newest = record
+    return newest
 
 
 def _lost(on: ErasureSet, needed: int, round_: Round[Page] | Round[Shown]) -> QuorumLost:

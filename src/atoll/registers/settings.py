@@ -14,6 +14,8 @@ class RegisterSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     round_s: float = 5.0
     hedge_s: float = 0.05
+    #: How long heal waits for the last drives of a set once a read quorum answered.
+    straggler_s: float = 0.5
     write_s: float = 20.0
     backoff_s: float = 0.002
     backoff_max_s: float = 0.5

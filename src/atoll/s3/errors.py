@@ -252,6 +252,7 @@ TABLE: Final[Mapping[type[e.StoreError], Row]] = {
     e.DriveIo: _INTERNAL,
     e.ShardMissing: _INTERNAL,
     e.ShardCorrupt: _INTERNAL,
+    e.RecordUnreadable: _INTERNAL,
     e.EpochStale: _INTERNAL,
 }
 

@@ -284,6 +284,8 @@ def test_credentials_env_is_safe_for_a_shell(shell):
     lines = shell.run("credentials", "env", environ=environ).stdout.splitlines()
     assert """export AWS_SECRET_ACCESS_KEY='it'"'"'s $HOME'""" in lines
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:9000" in lines
+    # Not every SDK reads both.
+    assert {"export AWS_REGION=us-east-1", "export AWS_DEFAULT_REGION=us-east-1"} <= set(lines)
 
 
 def test_rotate_lets_the_node_generate(shell):

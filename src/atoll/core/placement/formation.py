@@ -3,7 +3,8 @@
 Pure: identities in, a plan out. Owns the rules for first start, replacement, foreign drives, clones and rewound snapshots.
 
 First start   no path has an identity of a formed cluster: every path becomes a drive of a new one. A crash in the middle
-              of a first start leaves identities that are not formed; they hold nothing and are made anew.
+              of a first start leaves identities that are not formed; they hold nothing and are made anew,
+              under the same drive ids.
 Blank         a path without identity takes the place of a member that is not there, under a new drive id and a new epoch.
 Foreign       a drive of another cluster than most drives is refused, never wiped.
 Clone         of two paths with one drive id the one with the lower generation is refused.
@@ -46,6 +47,8 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 1
     #: Holds nothing that counts: the register database must be rebuilt before it votes.
     is_blank: bool = False
+    #: Blank because its database is older than what the other drives noted; it keeps its id.
+    is_rewound: bool = False
     reason: str = ""
 
 
@@ -75,7 +78,7 @@ def form(
         FormationError: no cluster has most drives, or there are more paths than members.
     """
     if not any(claim is not None and claim.is_formed for claim in claims):
-        return _form_first(len(claims), layout, new_id, new_seed)
+        return _form_first(claims, layout, new_id, new_seed)
     cluster_id = _winning_cluster(claims)
     seats: list[Seat | None] = [None] * len(claims)
     members: list[tuple[int, Claim]] = []
@@ -95,9 +98,16 @@ def form(
 
 
 def _form_first(
-    count: int, layout: Layout, new_id: Callable[[], str], new_seed: Callable[[], int]
+    claims: Sequence[Claim | None],
+    layout: Layout,
+    new_id: Callable[[], str],
+    new_seed: Callable[[], int],
 ) -> Formation:
-    ids = [DriveId(new_id()) for _ in range(count)]
+    ids: list[DriveId] = []
+    for claim in claims:
+        # The database may know its drive's id already, so an id outlives an unfinished first start.
+        is_known = claim is not None and claim.drive_id not in ids
+        ids.append(claim.drive_id if claim is not None and is_known else DriveId(new_id()))
     made = plan_map(
         cluster_id=ClusterId(new_id()), epoch=1, seed=new_seed(), drives=ids, layout=layout
     )
@@ -147,6 +157,7 @@ def _seat_members(
                 drive_id=claim.drive_id,
                 generation=max(latest, claim.generation) + 1,
                 is_blank=claim.generation < latest,
+                is_rewound=claim.generation < latest,
                 reason="was rewound to an older state" if claim.generation < latest else "",
             )
 

@@ -229,7 +229,7 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
     watermark: int = 0
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True):
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One record of a scan; `body` is its summary or head, as the scan asked."""
 
     key: bytes

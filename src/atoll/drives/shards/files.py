@@ -26,9 +26,10 @@ from atoll.core.formats.shard_file import (
     parse_file_name,
 )
 from atoll.drives.contract import ShardAddress, ShardInfo, ShardShape
+from atoll.drives.directories import sync_directory
 from atoll.drives.io import drive_fault
 from atoll.drives.shards.header import check_header, make_geometry, split_header
-from atoll.drives.shards.sink import SinkPlace, sync_directory
+from atoll.drives.shards.sink import SinkPlace
 
 
 class ShardFiles:

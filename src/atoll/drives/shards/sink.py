@@ -31,6 +31,7 @@ from atoll.core.formats.shard_file import (
     ShardHeader,
     encode_header,
 )
+from atoll.drives.directories import sync_directory
 from atoll.drives.io import WorkThreads, drive_fault
 from atoll.drives.reserve import Room
 from atoll.drives.shards.writeback import STEP_BYTES, Writeback
@@ -239,12 +240,3 @@ def _write_all(file: int, pieces: Sequence[Block], offset: int, /) -> int:
         if taken:
             left[0] = memoryview(left[0])[taken:]
     return offset
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    file = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

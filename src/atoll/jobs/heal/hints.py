@@ -1,22 +1,42 @@
 """Heal what somebody stumbled over: a bounded queue of keys, worked off one by one.
 
-Hints     are accelerators: a hint that is lost (full queue, restart) is found again by a sweep or scrub.
-Once      a key is in the queue at most once; a key that fails goes to the end, at most `ATTEMPTS_MAX` times.
+Hints     are accelerators: a hint that is lost (full queue, restart) is found again by a sweep or
+          scrub.
+Once      a key is in the queue at most once. What cannot be healed now is tried again after pauses
+          that double, at most `ATTEMPTS_MAX` times; then its drives are noted as lacking something.
+Never     holds up other keys for one whose drives are away.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+import heapq
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
 from atoll.base.errors import Unavailable
+from atoll.base.ids import DriveId
 from atoll.core.placement.cluster_map import ClusterMap
-from atoll.jobs.heal.healer import Healer
+from atoll.jobs.heal.healer import Depth, Healed, Healer
 from atoll.jobs.worker import Budget, State, Status
 
 HINTS_MAX: Final = 100_000
-ATTEMPTS_MAX: Final = 20
+ATTEMPTS_MAX: Final = 6
+RETRY_FIRST_S: Final = 2.0
+
+_Where = tuple[int, bytes]
+
+
+class Absences(Protocol):
+    """Whoever keeps account of drives that must be swept when they are back."""
+
+    def note(self, drives: Iterable[DriveId]) -> None:
+        """These drives lack something that could not be given to them."""
+        ...
+
+    def covers(self, drives: Iterable[DriveId]) -> bool:
+        """Return whether all of these drives are going to be swept anyway, and note them again."""
+        ...
 
 
 class HintWorker:
@@ -24,71 +44,115 @@ class HintWorker:
 
     name = "heal hints"
 
-    def __init__(self, healer: Healer, current_map: Callable[[], ClusterMap]) -> None:
+    def __init__(
+        self, healer: Healer, current_map: Callable[[], ClusterMap], absences: Absences
+    ) -> None:
         self._healer = healer
         self._current_map = current_map
-        self._queue: dict[tuple[int, bytes], int] = {}
+        self._absences = absences
+        #: Keys to heal now → attempts that failed.
+        self._ready: dict[_Where, int] = {}
+        #: Keys that wait for their next attempt → attempts that failed; in `_due` by time.
+        self._waiting: dict[_Where, int] = {}
+        self._due: list[tuple[float, _Where]] = []
         self._wake = asyncio.Event()
-        self._done = self._damaged = self._repaired = self._failed = self._dropped = 0
-        self._done_bytes = 0
+        self._done = self._failed = 0
+        self._sum = Healed()
         self._message = ""
+
+    @property
+    def depth(self) -> int:
+        """Return the number of keys queued."""
+        return len(self._ready) + len(self._waiting)
 
     def add(self, set_index: int, key: bytes) -> None:
         """Queue a key. Called from anywhere on the loop; never blocks."""
         where = (set_index, key)
-        if where in self._queue:
+        if where in self._ready or where in self._waiting:
             return
-        if len(self._queue) >= HINTS_MAX:
-            self._dropped += 1
+        if self.depth >= HINTS_MAX:
+            self._failed += 1
             return
-        self._queue[where] = 0
+        self._ready[where] = 0
         self._wake.set()
 
     async def step(self, budget: Budget) -> State:
         """Heal some queued keys."""
-        for _ in range(min(budget.rows, len(self._queue))):
-            where = next(iter(self._queue))
-            attempts = self._queue.pop(where)
-            try:
-                await self._heal(where)
-            except Unavailable as exc:
-                self._message = str(exc)
-                if attempts + 1 < ATTEMPTS_MAX:
-                    self._queue[where] = attempts + 1
-                else:
-                    self._failed += 1
-                raise
-            except asyncio.CancelledError:
-                self._queue[where] = attempts
-                raise
-        return State.BUSY if self._queue else State.IDLE
+        self._take_due()
+        end_bytes = self._sum.size_bytes + budget.size_bytes
+        for _ in range(min(budget.rows, len(self._ready))):
+            where = next(iter(self._ready))
+            healed = await self._heal(where)
+            # Only now: a step that is cancelled begins again with the same key.
+            attempts = self._ready.pop(where)
+            self._note(where, attempts, healed)
+            if self._sum.size_bytes >= end_bytes:
+                break
+        return State.BUSY if self._ready else State.IDLE
 
-    async def _heal(self, where: tuple[int, bytes]) -> None:
-        on = next(one for one in self._current_map().sets if one.index == where[0])
-        done = await self._healer.heal(on, where[1], verify=True)
-        self._done += 1
-        self._damaged += done.damaged
-        self._repaired += done.repaired
-        self._done_bytes += done.size_bytes
-        if done.failed:
+    async def _heal(self, where: _Where) -> Healed:
+        set_index, key = where
+        sets = self._current_map().sets
+        if set_index >= len(sets):
+            return Healed()
+        try:
+            return await self._healer.heal_owner(sets[set_index], key, Depth.BYTES)
+        except Unavailable as exc:
+            return Healed(later=str(exc))
+
+    def _note(self, where: _Where, attempts: int, healed: Healed) -> None:
+        self._sum = Healed(
+            self._sum.damaged + healed.damaged,
+            self._sum.repaired + healed.repaired,
+            self._sum.size_bytes + healed.size_bytes,
+        )
+        if healed.failed:
             self._failed += 1
-            self._message = done.failed
+            self._message = healed.failed
+        if not healed.later and not healed.left:
+            self._done += 1
+            return
+        self._message = healed.failed or healed.later or self._message
+        if not healed.later and self._absences.covers(healed.left):
+            self._done += 1
+        elif attempts + 1 < ATTEMPTS_MAX:
+            self._postpone(where, attempts + 1)
+        else:
+            self._failed += 1
+            self._absences.note(healed.left)
+
+    def _postpone(self, where: _Where, attempts: int) -> None:
+        self._waiting[where] = attempts
+        due_s = asyncio.get_running_loop().time() + RETRY_FIRST_S * 2 ** (attempts - 1)
+        heapq.heappush(self._due, (due_s, where))
+
+    def _take_due(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        while self._due and self._due[0][0] <= now_s:
+            where = heapq.heappop(self._due)[1]
+            self._ready[where] = self._waiting.pop(where)
 
     async def wait(self) -> None:
-        """Return when a key is queued."""
+        """Return when a key is queued, or one that waits is due."""
         self._wake.clear()
-        if not self._queue:
-            await self._wake.wait()
+        if self._ready:
+            return
+        due_s = self._due[0][0] if self._due else None
+        try:
+            async with asyncio.timeout_at(due_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
 
     def status(self) -> Status:
         """Return progress since the start."""
         return Status(
             name=self.name,
-            queued=len(self._queue),
+            queued=self.depth,
             done=self._done,
-            done_bytes=self._done_bytes,
-            damaged=self._damaged,
-            repaired=self._repaired,
-            failed=self._failed + self._dropped,
+            done_bytes=self._sum.size_bytes,
+            damaged=self._sum.damaged,
+            repaired=self._sum.repaired,
+            failed=self._failed,
             message=self._message,
         )

@@ -1,44 +1,73 @@
 """Rebuild a blank drive while the node serves: registers first, then shards.
 
-Registers page by page in key order, set by set (registers.repair.copy_page); the drive votes on each page as soon as it is
-          durable there. The place is kept by the drive itself, so a rebuild goes on after a crash.
-Shards    a sweep over the drive's sets, which finds every shard that the drive lacks.
+Registers page by page in key order, set by set (registers.repair.copy_page); the drive votes on
+          each page as soon as it is durable there. The place is kept by the drive itself, so a
+          rebuild goes on after a crash.
+Shards    a sweep over the drive's sets, which finds every record and shard that the drive lacks. A
+          drive that was away and came back needs that part alone. After a crash the sweep begins
+          anew and passes over what is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
-from atoll.base.ids import DriveId
+from atoll.base.ids import DriveId, SetIndex
 from atoll.core.placement.cluster_map import ClusterMap
 from atoll.jobs.heal.sweep import KEYS_END, Sweep
 from atoll.jobs.worker import Budget, State, Status
 from atoll.registers.repair import Repairer
 
+#: Makes the sweep over the sets of a drive.
+MakeSweep = Callable[[str, list[SetIndex]], Sweep]
+
 
 class Rebuild:
-    """The rebuild of one drive. `copied_until` is the drive's own account of what it holds."""
+    """The rebuild of one drive. `copied_until` is the drive's own account of what it holds.
+
+    `finish` is called behind the sweep and says whether that was enough, or the drive lacked
+    something again meanwhile.
+    """
 
     def __init__(
         self,
+        name: str,
         drive_id: DriveId,
         repairer: Repairer,
         current_map: Callable[[], ClusterMap],
         copied_until: Mapping[int, bytes],
-        make_sweep: Callable[[str, list[int]], Sweep],
+        *,
+        make_sweep: MakeSweep,
+        finish: Callable[[DriveId], Awaitable[bool]],
     ) -> None:
-        self.name = f"rebuild {drive_id[:8]}"
+        self.name = name
         self._drive_id = drive_id
         self._repairer = repairer
         self._current_map = current_map
         self._copied_until = copied_until
-        self._sets = [on.index for on in current_map().sets if drive_id in on.drives]
         self._make_sweep = make_sweep
+        self._finish = finish
         self._sweep: Sweep | None = None
+        self._is_swept = False
         self._copied = 0
 
     async def step(self, budget: Budget) -> State:
-        """Copy one page of registers, or heal one page of shards."""
+        """Copy one page of registers, or heal one page of keys."""
+        if await self._copy(budget):
+            return State.BUSY
+        if self._sweep is None:
+            sets = [on.index for on in self._current_map().sets if self._drive_id in on.drives]
+            self._sweep = self._make_sweep(self.name, sets)
+        if not self._is_swept:
+            self._is_swept = await self._sweep.step(budget) is State.DONE
+            return State.BUSY
+        if await self._finish(self._drive_id):
+            return State.DONE
+        self._sweep, self._is_swept = None, False
+        return State.BUSY
+
+    async def _copy(self, budget: Budget) -> bool:
+        """Copy one page of registers; False: the drive holds all of its own."""
         for on in self._current_map().sets:
             start = self._copied_until.get(on.index)
             if start is None or self._drive_id not in on.drives:
@@ -47,16 +76,14 @@ class Rebuild:
                 on, self._drive_id, start, KEYS_END, budget.rows
             )
             self._copied += copied
-            return State.BUSY
-        if self._sweep is None:
-            self._sweep = self._make_sweep(self.name, self._sets)
-        return await self._sweep.step(budget)
+            return True
+        return False
 
     async def wait(self) -> None:
         """A rebuild always has work until it is done."""
 
     def status(self) -> Status:
-        """Return progress: registers while they are copied, then shards."""
+        """Return progress: registers while they are copied, then what the sweep found."""
         if self._sweep is None:
             return Status(name=self.name, done=self._copied, message="copying registers")
         return self._sweep.status()

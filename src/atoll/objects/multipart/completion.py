@@ -2,9 +2,9 @@
 
 Owns      the completion protocol.
 Steps     1 put a fresh token into the object's head; 2 upload `open` → `completing(token,
-          version)`, only from the generation the parts were read under; 3 consume the token at the object: in
-          one write it goes and the version comes, or, where a condition fails, it turns refused;
-          4 upload → `completed`, or back to `open`; 5 part registers go.
+          version)`, only from the generation the parts were read under; 3 consume the token at the
+          object: in one write it goes and the version comes, or, where a condition fails, it turns
+          refused; 4 upload → `completed`, or back to `open`; 5 part registers go.
 Invariant a token enters a head once and leaves it once, so step 3 takes effect once: whoever finds
           it gone knows that the completion was applied, as long as the upload names the token.
 Crash     after any step: whoever looks at the upload next goes on from there. A token whose attempt

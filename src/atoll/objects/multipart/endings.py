@@ -25,11 +25,12 @@ from atoll.core.formats.upload_record import Completion, UploadRecord, UploadSta
 from atoll.core.quorum.messages import Detail, Row, Value
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import object_cell, part_range
-from atoll.objects.multipart.parts import SCAN_ROWS
 from atoll.objects.multipart.uploads import UploadName, UploadRegisters
 from atoll.objects.versions.chain import Chain
 from atoll.registers.contract import Cell, Change, ScanRange
 
+#: Part registers looked at by one scan.
+SCAN_ROWS: Final = 1000
 #: Part registers removed at a time.
 _REMOVALS_AT_ONCE: Final = 32
 

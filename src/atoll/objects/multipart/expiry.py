@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from atoll.base.errors import UploadNotFound
-from atoll.base.names import ObjectKey, UploadId
+from atoll.base.names import BucketName, ObjectKey, UploadId
 from atoll.core.formats.upload_record import UploadRecord, UploadState, decode_upload
 from atoll.core.quorum.messages import Detail
 from atoll.objects.foundation import Foundation
@@ -25,7 +25,7 @@ from atoll.objects.keys import (
 )
 from atoll.objects.multipart.completion import UploadCompleter
 from atoll.objects.multipart.endings import UploadEnder
-from atoll.objects.multipart.uploads import UploadName, UploadRegisters
+from atoll.objects.multipart.uploads import UploadName, UploadRegisters, name_upload
 from atoll.registers.contract import ScanRange
 
 PARTS_START: Final = b"p/"
@@ -51,12 +51,14 @@ class UploadExpirer:
         completer: UploadCompleter,
     ) -> None:
         self._registers = foundation.registers
+        self._buckets = foundation.buckets
         self._uploads = uploads
         self._ender = ender
         self._completer = completer
 
-    async def abort(self, name: UploadName) -> None:
+    async def abort_upload(self, bucket: BucketName, key: ObjectKey, upload_id: UploadId) -> None:
         """Drop an upload and its parts. Raises UploadNotFound once it is completed or gone."""
+        name = name_upload(await self._buckets.get(bucket), key, upload_id)
         for _ in range(_ATTEMPTS_MAX):
             record = await self._uploads.read(name)
             if record is not None and record.state is UploadState.OPEN:
@@ -107,8 +109,11 @@ class UploadExpirer:
         if record is None or record.state in (UploadState.ABORTED, UploadState.COMPLETED):
             await self._ender.drop_tokens(name)
 
-    async def step(self, older_than_ns: int, budget: int, start: bytes) -> ExpiryStep:
-        """Look at up to `budget` registers from `start` on (empty: the beginning)."""
+    async def step(self, older_than_ns: int, budget: int, start: bytes = b"") -> ExpiryStep:
+        """Look at up to `budget` registers from `start` on (empty: the beginning).
+
+        Uploads begun and uploads completed before `older_than_ns` are ended.
+        """
         position = max(start, PARTS_START)
         end = prefix_end(UPLOADS_START)
         if position < UPLOADS_START:

@@ -26,6 +26,7 @@ from atoll.core.quorum.messages import Detail, Value
 from atoll.objects.content import Content, Limits, receive
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import object_cell, part_cell, part_range
+from atoll.objects.multipart.endings import SCAN_ROWS, UploadEnder
 from atoll.objects.multipart.uploads import UploadName, UploadRegisters, name_upload
 from atoll.objects.records import load_part, load_upload, store_checksum
 from atoll.objects.values import Bucket, Part, PartPage
@@ -35,7 +36,6 @@ _LIMITS: Final = Limits(inline_bytes_max=0, size_bytes_max=PART_BYTES_MAX)
 #: Superseded bytes a part may drag along before the upload's generation is raised to free them.
 SUPERSEDED_MAX: Final = 8
 _ATTEMPTS_MAX: Final = 8
-SCAN_ROWS: Final = 1000
 
 
 def store_part(record: PartRecord) -> Change:
@@ -87,16 +87,19 @@ class _Replacing:
 class PartStore:
     """Stores and lists parts."""
 
-    def __init__(self, foundation: Foundation, uploads: UploadRegisters) -> None:
+    def __init__(
+        self, foundation: Foundation, uploads: UploadRegisters, ender: UploadEnder
+    ) -> None:
         self._registers = foundation.registers
         self._store = foundation.store
         self._buckets = foundation.buckets
         self._clock = foundation.clock
         self._uploads = uploads
+        self._ender = ender
 
     async def put_part(
         self,
-        bucket_name: BucketName,
+        bucket: BucketName,
         key: ObjectKey,
         upload_id: UploadId,
         number: int,
@@ -105,10 +108,10 @@ class PartStore:
         """Store one part from a body."""
         if not 1 <= number <= PART_NUMBER_MAX:
             raise InvalidArgument(argument="part number", found=number)
-        bucket = await self._buckets.get(bucket_name)
-        name = name_upload(bucket, key, upload_id)
+        home = await self._buckets.get(bucket)
+        name = name_upload(home, key, upload_id)
         upload = await self._uploads.expect(name)
-        cell = object_cell(bucket.incarnation, key)
+        cell = object_cell(home.incarnation, key)
         algorithms = _algorithms(upload, body)
         content = await receive(self._store, cell, body, algorithms, _LIMITS)
         record = PartRecord(
@@ -119,8 +122,8 @@ class PartStore:
             None if content.ref is None else strip_owner(content.ref),
             store_checksum(content.checksum),
         )
-        await self._replace(bucket, name, record, content)
-        await self._check_upload(name, record)
+        await self._replace(home, name, record, content)
+        await self._check_upload(name)
         return load_part(record)
 
     async def _replace(
@@ -147,28 +150,20 @@ class PartStore:
             owner = object_cell(name.incarnation, name.key)
             await self._registers.release(owner, sorted(replacing.unreachable))
 
-    async def _check_upload(self, name: UploadName, record: PartRecord) -> None:
+    async def _check_upload(self, name: UploadName) -> None:
         """Take the part back if its upload ended while it was stored."""
         upload = await self._uploads.read(name)
         if upload is not None and upload.state in (UploadState.OPEN, UploadState.COMPLETING):
             return
-        cell = part_cell(name.incarnation, name.key, name.upload_id, record.number)
-        removed = False
-
-        def decide(value: Value | None) -> Change | None:
-            nonlocal removed
-            removed = value is not None and decode_part(value.head).ref == record.ref
-            return Change(False, released=()) if removed else None
-
-        await self._registers.write(cell, decide)
-        if removed and record.ref is not None:
-            owner = object_cell(name.incarnation, name.key)
-            await self._registers.release(owner, [record.ref.data_id])
+        # Its completion may have taken over what the part superseded: only what it did not goes.
+        completion = None if upload is None else upload.completion
+        version = None if completion is None else completion.version
+        await self._ender.end_parts(name, version)
         raise UploadNotFound(upload_id=name.upload_id)
 
     async def list_parts(
         self,
-        bucket_name: BucketName,
+        bucket: BucketName,
         key: ObjectKey,
         upload_id: UploadId,
         *,
@@ -176,8 +171,8 @@ class PartStore:
         limit: int,
     ) -> PartPage:
         """List the parts of an upload by number."""
-        bucket = await self._buckets.get(bucket_name)
-        name = name_upload(bucket, key, upload_id)
+        home = await self._buckets.get(bucket)
+        name = name_upload(home, key, upload_id)
         upload = load_upload(key, await self._uploads.expect(name))
         if not limit:
             return PartPage(upload, [], None)

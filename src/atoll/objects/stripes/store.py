@@ -22,14 +22,14 @@ from atoll.base.ids import DriveId, clock_from_ms, make_data_id
 from atoll.base.limits import PACKED_BYTES_MAX, STRIPE_BYTES
 from atoll.base.units import NS_PER_MS
 from atoll.core.erasure.codec import Codec
-from atoll.core.erasure.geometry import shard_order
 from atoll.core.placement.cluster_map import ClusterMap, ErasureSet
-from atoll.drives.contract import Drive, ShardAddress, ShardShape
+from atoll.drives.contract import Drive
 from atoll.drives.io import Work
 from atoll.objects.bytes_contract import DataRef, DigestSink
 from atoll.objects.stripes.encoder import Batch, Encoder, cut_batches
 from atoll.objects.stripes.limits import Limits
 from atoll.objects.stripes.packed import put_packed
+from atoll.objects.stripes.places import plan_targets, shape_of
 from atoll.objects.stripes.reader import ShardsReader
 from atoll.objects.stripes.replies import ask, settle
 from atoll.objects.stripes.writer import ShardFilesWriter, Target
@@ -110,7 +110,7 @@ class StripeStore:
         place = self._map_source().sets[ref.set_index]
         reader = ShardsReader(
             self._targets(ref, place),
-            _shape(ref),
+            shape_of(ref),
             codec=self._codec(ref.data, ref.parity),
             cpu=self._cpu,
             limits=self._limits,
@@ -144,7 +144,7 @@ class StripeStore:
         targets = self._targets(ref, place)
         try:
             absent = await put_packed(
-                targets, _shape(ref), encoded, needed=place.quorums.write, limits=self._limits
+                targets, shape_of(ref), encoded, needed=place.quorums.write, limits=self._limits
             )
         except BaseException:
             _remove(targets)
@@ -164,7 +164,7 @@ class StripeStore:
         ref = self._make_ref(cell, place, size_hint)
         writer = ShardFilesWriter(
             self._targets(ref, place),
-            _shape(ref),
+            shape_of(ref),
             needed=place.quorums.write,
             encoder=encoder,
             cpu=self._cpu,
@@ -208,22 +208,11 @@ class StripeStore:
         )
 
     def _targets(self, ref: DataRef, place: ErasureSet) -> list[Target]:
-        """Return the drives of the shards of some data, by shard index."""
-        assert len(place.drives) == ref.data + ref.parity, "the set has another geometry"
-        targets: list[Target] = []
-        for index, position in enumerate(shard_order(ref.data_id, len(place.drives))):
-            drive_id = place.drives[position]
-            address = ShardAddress(ref.set_index, ref.key, ref.data_id, index)
-            targets.append(Target(drive_id, self._drives.get(drive_id), address))
-        return targets
+        return plan_targets(ref, place, self._drives)
 
     def _tell_absent(self, cell: Cell, ref: DataRef, absent: Sequence[DriveId]) -> None:
         if absent:
             self._watchers.on_degraded(cell, ref, absent)
-
-
-def _shape(ref: DataRef) -> ShardShape:
-    return ShardShape(ref.data, ref.parity, ref.stripe_bytes, ref.size_bytes)
 
 
 def _remove(targets: Sequence[Target]) -> list[asyncio.Future[None]]:

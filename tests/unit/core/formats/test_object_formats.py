@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from atoll.core.formats.upload_record import (
 )
 from atoll.core.formats.version_page import IndexPage, LeafPage, decode_page, encode_page
 
-VECTORS = Path(__file__).parents[3] / "vectors" / "formats" / "objects.json"
+VECTORS = Path(__file__).parents[3] / "vectors" / "formats" / "objects_1.json"
 
 REF = StoredRef(bytes(range(16)), 3, 4, 2, 1 << 20, 123_456_789, False, b"x" * 16)
 CHECKSUM = StoredChecksum("CRC32C", b"\x01\x02\x03\x04", composite=True)
@@ -146,19 +147,15 @@ def test_garbage_is_only_ever_damage(name: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(raw) - 1))
         raw[at] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(Damaged):
         decode(bytes(raw))
-    except Damaged:
-        pass
 
 
 @given(raw=st.binary(max_size=200))
 def test_noise_is_only_ever_damage(raw: bytes) -> None:
     for _, _, decode in SAMPLES.values():
-        try:
+        with suppress(Damaged):
             decode(b"\x01" + raw)
-        except Damaged:
-            pass
 
 
 TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=2)

@@ -1,0 +1,127 @@
+"""Scenarios 5 and 6: a drive's database damaged, deleted or behind; its peers carry on and rebuild it."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cluster.history import make_content
+from cluster.node_process import NodeProcess
+from cluster.s3_client import S3Client
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+_KEYS = 30
+
+
+def _fill(client: S3Client) -> dict[str, bytes]:
+    kept = {}
+    for number in range(_KEYS):
+        size = (4096, 60_000, 1_500_000)[number % 10 % 3] if number < 6 else 4096
+        kept[f"k{number:02}"] = make_content(f"k{number}", size)
+        assert client.put(f"/box/k{number:02}", kept[f"k{number:02}"]).status == 200
+    return kept
+
+
+def _check(client: S3Client, kept: dict[str, bytes]) -> None:
+    assert list(client.list_keys("box", page=9)) == sorted(kept)
+    for key, content in kept.items():
+        assert client.get(f"/box/{key}").body == content, key
+
+
+def _flip_in_log(drive: Path) -> None:
+    """Damage bytes in the middle of the log, far before its end."""
+    log = max((drive / "metadata" / "db").glob("*.log"), key=lambda path: path.stat().st_size)
+    raw = bytearray(log.read_bytes())
+    middle = len(raw) // 2
+    raw[middle : middle + 16] = bytes(byte ^ 0xFF for byte in raw[middle : middle + 16])
+    log.write_bytes(raw)
+
+
+def _cut_log(drive: Path) -> None:
+    """Lose the second half of the log: it opens, but forgot synced writes."""
+    log = max((drive / "metadata" / "db").glob("*.log"), key=lambda path: path.stat().st_size)
+    with log.open("r+b") as file:
+        file.truncate(log.stat().st_size // 2)
+
+
+def _flip_manifest(drive: Path) -> None:
+    manifest = next((drive / "metadata" / "db").glob("MANIFEST-*"))
+    raw = bytearray(manifest.read_bytes())
+    raw[len(raw) // 2] ^= 0x10
+    manifest.write_bytes(raw)
+
+
+def _delete(drive: Path) -> None:
+    shutil.rmtree(drive / "metadata")
+
+
+def _delete_pointer(drive: Path) -> None:
+    (drive / "metadata" / "db" / "CURRENT").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(_flip_in_log, id="s05-flipped-log"),
+        pytest.param(_cut_log, id="s05-lost-tail"),
+        pytest.param(_flip_manifest, id="s06-flipped-manifest"),
+        pytest.param(_delete, id="s06-deleted"),
+        pytest.param(_delete_pointer, id="s06-no-current"),
+    ],
+)
+def test_s05_s06_a_drive_with_a_damaged_database_does_not_vote_until_rebuilt(
+    node: NodeProcess, client: S3Client, damage: Callable[[Path], None]
+) -> None:
+    kept = _fill(client)
+    # The mark that vouches for the log is written a second after the writes, and at a clean stop.
+    assert node.stop() == 0
+    node.start()
+    kept["last"] = b"after the restart"
+    assert client.put("/box/last", kept["last"]).status == 200
+    _wait_for_mark(node.drives[1])
+    node.kill()
+    damage(node.drives[1])
+    node.start()
+    states = client.drive_states()
+    assert states[0] == states[2] == states[3] == "ok"
+    assert states[1] in ("ok", "blank")
+    if states[1] == "ok":
+        assert "rebuil" in node.errors or "blank" in node.errors, node.errors
+    _check(client, kept)
+    kept["new"] = b"written beside the rebuild"
+    assert client.put("/box/new", kept["new"]).status == 200
+    _check(client, kept)
+
+
+def _wait_for_mark(drive: Path) -> None:
+    import time
+
+    time.sleep(1.3)
+    assert (drive / "metadata" / "sequence").exists()
+
+
+def test_s11_a_flipped_bit_in_any_database_file_is_never_served(
+    node: NodeProcess, client: S3Client
+) -> None:
+    chance = random.Random(7)
+    kept = _fill(client)
+    assert node.stop() == 0
+    node.start()
+    for _ in range(4):
+        node.kill()
+        files = [
+            path
+            for path in (node.drives[2] / "metadata" / "db").iterdir()
+            if path.suffix in (".sst", ".blob", ".log") and path.stat().st_size > 64
+        ]
+        victim = chance.choice(sorted(files))
+        raw = bytearray(victim.read_bytes())
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        victim.write_bytes(raw)
+        node.start()
+        _check(client, kept)

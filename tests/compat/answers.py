@@ -1,0 +1,30 @@
+"""What tests of clients ask of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@contextmanager
+def refused(code: str, status: int) -> Iterator[None]:
+    """Expect an error of this code and status. Answers to HEAD carry no code but the status."""
+    with pytest.raises(ClientError) as caught:
+        yield
+    response = caught.value.response
+    found = response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+    assert found == (code, status), caught.value
+
+
+def status_of(answer: dict[str, Any]) -> int:
+    """Return the HTTP status of a boto3 answer."""
+    return answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def headers_of(answer: dict[str, Any]) -> dict[str, str]:
+    """Return the HTTP headers of a boto3 answer, names in lower case."""
+    return answer["ResponseMetadata"]["HTTPHeaders"]

@@ -1,0 +1,13 @@
+"""GetBucketAbac: what S3 answers for a bucket that never configured it."""
+
+from compat.answers import refused
+
+
+def test_nothing_is_configured(s3, bucket):
+    answer = s3.get_bucket_abac(Bucket=bucket)
+    assert answer["AbacStatus"] == {"Status": "Disabled"}
+
+
+def test_a_missing_bucket_is_404(s3):
+    with refused("NoSuchBucket", 404):
+        s3.get_bucket_abac(Bucket="nobody-made-this")

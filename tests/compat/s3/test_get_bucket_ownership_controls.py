@@ -1,0 +1,22 @@
+"""GetBucketOwnershipControls: what S3 answers for a bucket that never configured it."""
+
+from compat.answers import refused
+
+
+def test_nothing_is_configured(s3, bucket):
+    with refused("OwnershipControlsNotFoundError", 404):
+        s3.get_bucket_ownership_controls(Bucket=bucket)
+
+
+def test_a_missing_bucket_is_404(s3):
+    with refused("NoSuchBucket", 404):
+        s3.get_bucket_ownership_controls(Bucket="nobody-made-this")
+
+
+def test_configuring_it_is_refused_and_changes_nothing(s3, bucket):
+    with refused("NotImplemented", 501):
+        s3.put_bucket_ownership_controls(
+            Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+        )
+    with refused("OwnershipControlsNotFoundError", 404):
+        s3.get_bucket_ownership_controls(Bucket=bucket)

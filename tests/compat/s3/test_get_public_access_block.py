@@ -1,0 +1,22 @@
+"""GetPublicAccessBlock: what S3 answers for a bucket that never configured it."""
+
+from compat.answers import refused
+
+
+def test_nothing_is_configured(s3, bucket):
+    with refused("NoSuchPublicAccessBlockConfiguration", 404):
+        s3.get_public_access_block(Bucket=bucket)
+
+
+def test_a_missing_bucket_is_404(s3):
+    with refused("NoSuchBucket", 404):
+        s3.get_public_access_block(Bucket="nobody-made-this")
+
+
+def test_configuring_it_is_refused_and_changes_nothing(s3, bucket):
+    with refused("NotImplemented", 501):
+        s3.put_public_access_block(
+            Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicAcls": True}
+        )
+    with refused("NoSuchPublicAccessBlockConfiguration", 404):
+        s3.get_public_access_block(Bucket=bucket)

@@ -1,0 +1,14 @@
+"""ListBucketAnalyticsConfigurations: what S3 answers for a bucket that never configured it."""
+
+from compat.answers import refused
+
+
+def test_nothing_is_configured(s3, bucket):
+    answer = s3.list_bucket_analytics_configurations(Bucket=bucket)
+    assert answer["IsTruncated"] is False
+    assert "AnalyticsConfigurationList" not in answer
+
+
+def test_a_missing_bucket_is_404(s3):
+    with refused("NoSuchBucket", 404):
+        s3.list_bucket_analytics_configurations(Bucket="nobody-made-this")
