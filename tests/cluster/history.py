@@ -1,7 +1,9 @@
 """What a client may rely on: the outcomes of its calls, and what a key may show after a crash.
 
-A ledger belongs to one writer at a time, and a key to one ledger, so the calls on a key have an order. An
-answered call leaves one possible state; a call that was never answered, or answered with 5xx, leaves
+A ledger belongs to one writer at a time, and a key to one ledger, so the calls on a key have an
+order. An
+answered call leaves one possible state; a call that was never answered, or answered with 5xx,
+leaves
 two until a read decides. A read that has decided is binding: the key may not change its mind later.
 """
 
@@ -34,7 +36,8 @@ def make_content(label: str, size: int) -> bytes:
 
 
 class Call(NamedTuple):
-    """One call on a key, with the positions of a recording around it; `ended` is None without answer."""
+    """One call on a key, with the positions of a recording around it; `ended` is None without
+    answer."""
 
     key: str
     state: State

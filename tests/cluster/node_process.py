@@ -1,7 +1,8 @@
 """One node as a real process: start, stop, kill, and what it says of itself.
 
 Owns      the child process, its output and its port. Does not own the drives: they are the test's.
-Port      the first start asks the kernel for a free port; a later start of the same node does too, so
+Port      the first start asks the kernel for a free port; a later start of the same node does too,
+          so
           a client asks `port` for every connection.
 Faults    `preload` runs the node under the file system shim; `files_max` limits its descriptors.
 """
@@ -17,10 +18,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _SERVES = re.compile(r"serves S3 on https?://[^ ]*:(\d+)")
+
+
+def wait_until(is_so: Callable[[], bool], within_s: float) -> float:
+    """Ask until it is so, failing the test after `within_s`; return the seconds it took."""
+    began = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - began < within_s, f"not so within {within_s} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
 
 
 class StartFailed(Exception):

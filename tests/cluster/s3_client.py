@@ -1,6 +1,8 @@
-"""A small S3 client that hides nothing: no retries, no pooling behind the back, one answer per call.
+"""A small S3 client that hides nothing: no retries, no pooling behind the back, one answer per
+call.
 
-Signed with botocore's own signer, sent with `http.client`. A call whose answer did not arrive raises
+Signed with botocore's own signer, sent with `http.client`. A call whose answer did not arrive
+raises
 `Unanswered`: its outcome is unknown, and whoever keeps a history must keep both possibilities.
 One client per thread.
 """

@@ -1,4 +1,5 @@
-"""Scenarios 5 and 6: a drive's database damaged, deleted or behind; its peers carry on and rebuild it."""
+"""Scenarios 5 and 6: a drive's database damaged, deleted or behind; its peers carry on and rebuild
+it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.history import make_content
-from cluster.node_process import NodeProcess
+from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import Answer, S3Client
 from cluster.shim.preload import On, Shim
 
@@ -121,6 +121,7 @@ def test_s07_a_database_without_room_recovers_without_a_restart(
     _check(client, kept)
     for slot in range(4):
         assert shim.heal(slot) > 0
+    wait_until(lambda: client.put("/box/probe", b"room again").status == 200, 20.0)
     kept |= _put_many(client, "after", 4096, 5)
     _check(client, kept)
     node.kill()

@@ -1,6 +1,8 @@
-"""Scenario 1: kill -9 at any instant; what was acknowledged is there, what was not is whole or absent.
+"""Scenario 1: kill -9 at any instant; what was acknowledged is there, what was not is whole or
+absent.
 
-ATOLL_KILLS sets how often the process dies over all tests of this file; 24 by default, `make chaos` asks
+ATOLL_KILLS sets how often the process dies over all tests of this file; 24 by default, `make chaos`
+asks
 for 200.
 """
 

@@ -1,4 +1,5 @@
-"""Scenarios 9 and 10, and starts that cannot succeed: who may own a drive, and what is said otherwise."""
+"""Scenarios 9 and 10, and starts that cannot succeed: who may own a drive, and what is said
+otherwise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Scenarios 2 and 3: power cut on all drives at once; what no sync covered is gone, names included.
 
-One load is recorded and cut at several places. ATOLL_CUTS sets how many; half of them tear what was not
+One load is recorded and cut at several places. ATOLL_CUTS sets how many; half of them tear what was
+not
 synced instead of dropping it.
 """
 
@@ -28,7 +29,8 @@ SEED = int(os.environ.get("ATOLL_SEED", "1"))
 
 
 def _restart_on(node: NodeProcess, cut: PowerCut, torn: random.Random | None) -> None:
-    """Put what the power cut left in the place of the drives, and start the node without the shim."""
+    """Put what the power cut left in the place of the drives, and start the node without the
+    shim."""
     node.kill()
     node.preload = {}
     root = node.drives[0].parent
@@ -99,7 +101,8 @@ def test_s02_power_cut_during_a_later_start_makes_no_drive_look_rewound(tmp_path
 
 
 def test_s03_an_object_survives_the_loss_of_every_name_that_was_not_synced(tmp_path: Path) -> None:
-    """Shard files reach their names by a rename; the acknowledgement has to wait for the directory."""
+    """Shard files reach their names by a rename; the acknowledgement has to wait for the
+    directory."""
     root = tmp_path / "drives"
     root.mkdir()
     shim = Shim(tmp_path, root)

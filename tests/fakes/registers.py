@@ -89,6 +89,7 @@ class MemoryRegisters:
         """Return the chosen live value."""
         await self._enter("read", cell.key)
         found = self._values.get(cell.key)
+        await self._pause()
         if found is None or not found[1].live:
             return None
         value = found[1]
@@ -192,6 +193,10 @@ class MemoryRegisters:
             if data_id in self._waiting:
                 self._free(self._waiting.pop(data_id), data_id)
 
+    async def _pause(self) -> None:
+        for _ in range(self.yields() if self.yields is not None else 0):
+            await asyncio.sleep(0)
+
     def _free(self, key: bytes, data_id: DataId) -> None:
         if data_id in self.pins:
             self._waiting[data_id] = key
@@ -201,8 +206,7 @@ class MemoryRegisters:
     async def _enter(self, verb: str, key: bytes) -> Fault | None:
         call = Call(verb, key)
         self.calls.append(call)
-        for _ in range(self.yields() if self.yields is not None else 0):
-            await asyncio.sleep(0)
+        await self._pause()
         fault = self.faults(call) if self.faults is not None else None
         if fault is not None and verb != "write":
             raise Contended(key=key)

@@ -1,8 +1,9 @@
 """A reply: the answer to a call that began, without a round through the event loop.
 
-Like a future it is done once, carries a result or an exception, and can be awaited. Unlike a future its callbacks run at
-once, in the stack of whoever sets it: four drives of one process answer one request thousands of times a second, and the loop's
-scheduling would cost more than the answers. Callbacks must therefore be short and must not raise.
+Like a future it is done once, carries a result or an exception, and can be awaited. Unlike a
+future its callbacks run at once, in the stack of whoever sets it: four drives of one process
+answer one request thousands of times a second, and the loop's scheduling would cost more than the
+answers. Callbacks must therefore be short and must not raise.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The register acceptor of one drive: promises, accepted records, floor, horizon, seals.
 
-Owns      every decision of one replica; the rules are DESIGN's, the sentences are docs/design/registers.md.
+Owns      every decision of one replica; the rules are DESIGN's, the sentences are
+          docs/design/registers.md.
 Does not  know drives, shards, sets or what a head means.
-Invariant nothing is shown or acknowledged that a power cut can take back, except promises, which the
-          floor covers: after a restart every ballot ≤ floor counts as promised.
-Order     calls on one key take effect in the order they are made; an accept that is queued for sync is
-          in effect for later accepts, and a prepare of its key waits for it.
+Invariant nothing is shown or acknowledged that a power cut can take back, except promises, which
+          the floor covers: after a restart every ballot ≤ floor counts as promised.
+Order     calls on one key take effect in the order they are made; an accept that is queued for
+          sync is in effect for later accepts, and a prepare of its key waits for it.
 Tasks     all calls and callbacks run on the event loop; `commit.run` is the only task.
 """
 
@@ -130,7 +131,8 @@ class Acceptor:
         self.facts = Facts.load(kv)
         #: Highest promise per key, of keys whose promise is above what their record implies.
         self._promised: dict[bytes, Ballot] = {}
-        #: Every ballot at or below it counts as promised for every key: floor at start, then evictions.
+        #: Every ballot at or below it counts as promised for every key: floor at start, then
+        #: evictions.
         self._least: Ballot = BALLOT_ZERO
         if self._rules.promises_survive_restart and self.facts.floor:
             self._least = make_ballot(self.facts.floor, PROPOSER_LAST)
@@ -197,8 +199,8 @@ class Acceptor:
         promised.pop(stored, None)
         promised[stored] = ballot
         if len(promised) > self._promises_max:
-            # The older half leaves memory, and the bound takes its place. Proposers that hold one of those
-            # ballots are refused and try again; nobody is told anything untrue.
+            # The older half leaves memory, and the bound takes its place. Proposers that hold one
+            # of those ballots are refused and try again; nobody is told anything untrue.
             for key in list(promised)[: self._promises_max // 2]:
                 self._least = max(self._least, promised.pop(key))
 
@@ -239,7 +241,8 @@ class Acceptor:
         corrupt: RecordCorrupt,
         answer: Reply[Accepted | Refused],
     ) -> None:
-        """Take a value over a damaged record, at a ballot above all that binds (`unreadable.py`)."""
+        """Take a value over a damaged record, at a ballot above all that binds
+        (`unreadable.py`)."""
         self._as_fault(corrupt, request.set_index, request.key)
         refused = self._refuse_ballot(stored, None, request.ballot)
         bound = self._unreadable.bind(stored, self._highest_seen)
@@ -283,12 +286,14 @@ class Acceptor:
 
     @staticmethod
     def _shrinks(value: Value, old: Record | None) -> bool:
-        """Whether a full drive takes the value: tombstones, and what is no larger than what it replaces."""
+        """Whether a full drive takes the value: tombstones, and what is no larger than what it
+        replaces."""
         if not value.live:
             return True
         if old is None or not old.value.live:
             return False
-        # Deleting one of many versions writes a smaller head; a delete marker a slightly larger one.
+        # Deleting one of many versions writes a smaller head; a delete marker a slightly larger
+        # one.
         return len(value.head) <= len(old.value.head) + 512 and not value.inline
 
     def _queue_accept(
@@ -369,7 +374,8 @@ class Acceptor:
         return answer
 
     def may_free(self, request: Free) -> bool:
-        """Return whether this drive's own record agrees that `request.data_id` is no longer named."""
+        """Return whether this drive's own record agrees that `request.data_id` is no longer
+        named."""
         stored = store_key(request.set_index, request.key)
         if self.commit.fault is not None or stored in self._pending:
             return False
@@ -394,7 +400,8 @@ class Acceptor:
         if held is not None and (held.epoch, held.lifted) >= (asked.epoch, asked.lifted):
             answer.set_result(None)
             return answer
-        # In force before it is durable: an accept that slipped in between would not be seen by the scan.
+        # In force before it is durable: an accept that slipped in between would not be seen by the
+        # scan.
         self.facts.seals[where] = asked
         puts = self.facts.plan_seal(request.set_index, request.prefix, asked)
         self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
@@ -473,7 +480,8 @@ class Acceptor:
         _resolve(answer, None, fault)
 
     def forget_set(self, set_index: int) -> Reply[None]:
-        """Begin the rebuild of a set: from now on vote on none of its keys until they are copied."""
+        """Begin the rebuild of a set: from now on vote on none of its keys until they are
+        copied."""
         answer: Reply[None] = Reply()
         self.facts.copied_until[set_index] = b"\0"
         puts = self.facts.plan_copied(set_index, b"\0")
@@ -509,7 +517,8 @@ class Acceptor:
             self.facts.floor = max(self.facts.floor, floor)
 
     async def close(self) -> None:
-        """Finish what is queued and store the watermarks, so that a restart knows what was settled."""
+        """Finish what is queued and store the watermarks, so that a restart knows what was
+        settled."""
         if self.commit.fault is None:
             done: Reply[None] = Reply()
             self.commit.submit(self.facts.plan_watermarks(), lambda f: _resolve(done, None, f))

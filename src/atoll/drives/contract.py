@@ -164,7 +164,8 @@ class RegisterDrive(Protocol):
         ...
 
     def restore(self, request: Restore) -> Awaitable[None]:
-        """Take records during a rebuild and vote on their keys from then on; durable when answered."""
+        """Take records during a rebuild and vote on their keys from then on; durable when
+        answered."""
         ...
 
     def drop(self, request: Drop) -> Awaitable[bool]:

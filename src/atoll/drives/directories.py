@@ -1,6 +1,7 @@
 """Directories whose names survive a power cut.
 
-A file system may forget a name until the directory that holds it is synced; syncing what the name leads to
+A file system may forget a name until the directory that holds it is synced; syncing what the name
+leads to
 does not help. Whoever makes a directory that must last makes it here.
 """
 

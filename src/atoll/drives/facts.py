@@ -1,8 +1,10 @@
-"""What an acceptor must never forget, besides records: floor, horizon, seals, watermarks, rebuild state.
+"""What an acceptor must never forget, besides records: floor, horizon, seals, watermarks, rebuild
+state.
 
 Owns      the FACTS table of a drive's store and its picture in memory.
 Layout    docs/formats/drive-facts.md: one byte of kind, then the key's fields, big-endian.
-Invariant memory never runs ahead of the store for floor and horizon: `raise_…` gives puts, `…_is_durable` moves memory.
+Invariant memory never runs ahead of the store for floor and horizon: `raise_…` gives puts,
+          `…_is_durable` moves memory.
 """
 
 from __future__ import annotations
@@ -101,12 +103,14 @@ class Facts:
             self.watermarks[where] = watermark
 
     def plan_floor(self, floor: int) -> list[Put]:
-        """Return the puts that raise the floor, with the watermarks that moved since the last raise."""
+        """Return the puts that raise the floor, with the watermarks that moved since the last
+        raise."""
         puts = [Put(Table.FACTS, _FLOOR, _U64.pack(floor))]
         return puts + self.plan_watermarks()
 
     def plan_watermarks(self) -> list[Put]:
-        """Return puts for watermarks that moved since they were last stored, and for those to forget."""
+        """Return puts for watermarks that moved since they were last stored, and for those to
+        forget."""
         puts = []
         for where, watermark in self.watermarks.items():
             if self._stored_watermarks.get(where) != watermark:

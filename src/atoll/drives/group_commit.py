@@ -3,8 +3,8 @@
 Owns      the queue between an acceptor and its store, and the one commit in flight.
 Order     batches are made in the order of `submit`; puts of one batch keep their order.
 Bounds    a batch holds at most `BATCH_PUTS_MAX` puts; more wait for the next one.
-Failure   a failed commit poisons the store: that batch and everything later fails with the same fault,
-          because after a failed sync nobody knows what the medium holds.
+Failure   a failed commit poisons the store: that batch and everything later fails with the same
+          fault, because after a failed sync nobody knows what the medium holds.
 Tasks     `run` is the only task; it is owned by whoever opened the drive.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from atoll.base.errors import DriveFault, DriveIo, StoreError
+from atoll.base.errors import DriveFault, DriveFull, DriveIo, StoreError
 from atoll.drives.kv import OrderedKv, Put
 from atoll.telemetry.metrics import Histogram
 
@@ -69,8 +69,9 @@ class GroupCommit:
         queue = self._queue
         queue.append((puts, on_durable))
         if self._begun is None and len(queue) >= EARLY_ENTRIES:
-            # The loop is in the middle of a crowd of requests: let the device work on the first of them
-            # while the others are still being decided, or device and processor wait for each other in turn.
+            # The loop is in the middle of a crowd of requests: let the device work on the first of
+            # them while the others are still being decided, or device and processor wait for each
+            # other in turn.
             self._begin()
         if self._idle.is_set():
             self._idle.clear()
@@ -128,6 +129,12 @@ class GroupCommit:
         assert begun is not None, "nothing is in flight"
         try:
             await begun.commit
+        except DriveFull as exc:
+            # The store took nothing of the batch, and takes the next one once there is room.
+            self._begun = None
+            for on_durable in begun.waiting:
+                on_durable(exc)
+            return
         except StoreError as exc:
             self._begun = None
             fault = exc if isinstance(exc, DriveFault) else DriveIo(str(exc), errno=5)

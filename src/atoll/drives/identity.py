@@ -1,8 +1,10 @@
-"""Who a drive is: `drive.json` in its directory, and the kernel lock that keeps a second owner out.
+"""Who a drive is: `drive.json` in its directory, and the kernel lock that keeps a second owner
+out.
 
-Owns      the identity file (docs/formats/drive-identity.md), the lock file, their atomic replacement.
-Invariant the generation rises at every start on every drive of a node; a drive whose generation is behind is a clone
-          or a rewound snapshot and may not vote.
+Owns      the identity file (docs/formats/drive-identity.md), the lock file, their atomic
+          replacement.
+Invariant the generation rises at every start on every drive of a node; a drive whose generation is
+          behind is a clone or a rewound snapshot and may not vote.
 Lock      flock on `lock`: it dies with the process, however that ends.
 """
 

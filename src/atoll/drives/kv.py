@@ -6,7 +6,8 @@ the simulation runs the acceptor that production runs.
 Tables    a store has named tables; keys and values are bytes; order is byte order.
 Commit    one commit is atomic and in order: after a crash the store holds a prefix of the commits,
           at least all synced ones.
-Reads     see a commit as soon as it is durable (sync) or made (no sync), never before: nobody is shown what a crash can take back.
+Reads     see a commit as soon as it is durable (sync) or made (no sync), never before: nobody is
+          shown what a crash can take back.
 Errors    DriveIo, DriveFull; RecordCorrupt where the store's own checksums fail. Corrupt is never
           absent.
 """
@@ -52,15 +53,6 @@ class OrderedKv(Protocol):
         """Walk [start, end) in order, over a consistent view.
 
         Checks the store's status at the end.
-        """
-        ...
-
-    def read_range(
-        self, table: Table, start: bytes, end: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
-        """Return the first `limit` rows of [start, end): many at once, for scans of whole pages.
-
-        Fewer than `limit` rows mean that the range is done, not that the store failed.
         """
         ...
 

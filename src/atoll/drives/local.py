@@ -1,16 +1,20 @@
 """A drive in this process: one directory (or two), one database, one acceptor, one shard store.
 
-Owns      opening and closing the parts in order, the drive's state, and what the parts tell each other.
+Owns       opening and closing the parts in order, the drive's state, and what the parts tell each
+           other.
 Implements drives.contract.Drive.
-State     ok → poisoned when a write or sync fails with EIO: nothing is answered until the node restarts, because
-          nobody knows what the medium holds. blank while its register database is rebuilt from its peers.
-Damaged   a database that does not open strictly is set aside, and the drive begins again as blank; its shard files stay.
-Tasks     `run` (the group commit), owned by the node.
+State      ok → poisoned when a write or sync fails with EIO: nothing is answered until the node
+           restarts, because nobody knows what the medium holds. blank while its register database
+           is rebuilt from its peers.
+Damaged    a database that does not open strictly is set aside, and the drive begins again as
+           blank; its shard files stay.
+Tasks      `run` (the group commit), owned by the node.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -166,7 +170,8 @@ class LocalDrive:
             reason = reason or "has lost its database"
         puts = [] if facts.owner else facts.plan_owner(drive_id)
         if reason:
-            # Before anything is answered: a crash from here on finds a drive that knows it is blank.
+            # Before anything is answered: a crash from here on finds a drive that knows it is
+            # blank.
             for index in sets:
                 facts.copied_until[index] = NOTHING_COPIED
                 puts += facts.plan_copied(index, NOTHING_COPIED)
@@ -305,11 +310,9 @@ class LocalDrive:
 
     async def close(self) -> None:
         """Finish queued writes, persist watermarks, close the database. `run` must still run."""
-        try:
+        # A poisoned drive has nothing more to say; what is durable is durable.
+        with contextlib.suppress(DriveFault):
             await self.acceptor.close()
-        except DriveFault:
-            # A poisoned drive has nothing more to say; what is durable is durable.
-            pass
         await self._closers.close()
 
 

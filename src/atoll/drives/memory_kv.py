@@ -1,7 +1,9 @@
 """An ordered store in memory with a crash model, the second implementation of `OrderedKv`.
 
-Owns      what a commit looks like in time: queued → durable (visible) after a sync that the test paces.
-Crash     `crash()` gives what a power cut leaves: all synced commits, then any prefix of the unsynced ones.
+Owns      what a commit looks like in time: queued → durable (visible) after a sync that the test
+          paces.
+Crash     `crash()` gives what a power cut leaves: all synced commits, then any prefix of the
+          unsynced ones.
 Faults    `fail_next_commit` makes the next commit raise, as an EIO on sync does.
 """
 
@@ -16,7 +18,8 @@ from atoll.drives.kv import Put, Table
 
 
 class MemoryKv:
-    """Sorted dictionaries. `sync_delay` returns the seconds a sync takes; None: commits are done at once."""
+    """Sorted dictionaries. `sync_delay` returns the seconds a sync takes; None: commits are done at
+    once."""
 
     def __init__(self, sync_delay: Callable[[], float] | None = None) -> None:
         self._rows: dict[Table, dict[bytes, bytes]] = {table: {} for table in Table}
@@ -39,16 +42,6 @@ class MemoryKv:
         keys = order[bisect.bisect_left(order, start) : bisect.bisect_left(order, end)]
         rows = self._rows[table]
         return iter([(key, rows[key]) for key in keys])
-
-    def read_range(
-        self, table: Table, start: bytes, end: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
-        """Return the first `limit` rows of [start, end)."""
-        order = self._order[table]
-        first = bisect.bisect_left(order, start)
-        last = min(bisect.bisect_left(order, end), first + limit)
-        rows = self._rows[table]
-        return [(key, rows[key]) for key in order[first:last]]
 
     def seekable(self, table: Table, end: bytes) -> MemoryCursor:
         """Return a cursor over a view taken now."""

@@ -1,8 +1,9 @@
 """Records a drive read or stored lately, decoded: the hot end of its table of heads.
 
-Owns      a bounded map from store key to record, or to "there is none"; least recently used leaves first.
-Invariant what is in here is what the medium holds: every durable change of a record comes through `put` or
-          `forget`, in the loop's turn in which it becomes visible.
+Owns      a bounded map from store key to record, or to "there is none"; least recently used leaves
+          first.
+Invariant what is in here is what the medium holds: every durable change of a record comes through
+          `put` or `forget`, in the loop's turn in which it becomes visible.
 Bytes     bounds inline bytes, which dominate; a record without them counts as `ENTRY_BYTES`.
 """
 

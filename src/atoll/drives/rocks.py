@@ -1,13 +1,16 @@
 """An ordered store on RocksDB, the implementation of `OrderedKv` that production runs.
 
 Owns      one RocksDB directory: options, strict opening, the sequence mark, errors.
-Strict    recovery tolerates a torn tail of the log and nothing else; a checksum that fails in the middle refuses to open.
-          A tail that is *missing* opens silently, so the sequence mark (a synced file beside the database, written about
-          once a second) says how far the log must reach; a database behind its mark has forgotten acknowledged writes.
-Visible   RocksDB inserts a synced batch into its memtable only after the log is on stable storage, which is what
-          `OrderedKv` asks for.
-Memory    write buffers of all tables together stay below `WRITE_BUFFER_BYTES`, block caches below `CACHE_BYTES`, per drive.
-Errors    rocksdict raises bare `Exception` with RocksDB's own text; it is sorted into our families here and nowhere else.
+Strict    recovery tolerates a torn tail of the log and nothing else; a checksum that fails in the
+          middle refuses to open. A tail that is *missing* opens silently, so the sequence mark (a
+          synced file beside the database, written about once a second) says how far the log must
+          reach; a database behind its mark has forgotten acknowledged writes.
+Visible   RocksDB inserts a synced batch into its memtable only after the log is on stable storage,
+          which is what `OrderedKv` asks for.
+Memory    write buffers of all tables together stay below `WRITE_BUFFER_BYTES`, block caches below
+          `CACHE_BYTES`, per drive.
+Errors    rocksdict raises bare `Exception` with RocksDB's own text; it is sorted into our families
+          here and nowhere else.
 """
 
 from __future__ import annotations
@@ -16,9 +19,8 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import rocksdict
 import xxhash
@@ -73,7 +75,8 @@ def _database_options() -> rocksdict.Options:
     options.set_paranoid_checks(True)
     options.set_db_write_buffer_size(WRITE_BUFFER_BYTES)
     options.set_max_total_wal_size(4 * WRITE_BUFFER_BYTES)
-    # A recycled log file would hold old records behind its end, which strict recovery cannot tell from new ones.
+    # A recycled log file would hold old records behind its end, which strict recovery cannot tell
+    # from new ones.
     options.set_recycle_log_file_num(0)
     options.set_max_open_files(256)
     options.set_max_background_jobs(2)
@@ -89,7 +92,10 @@ def sort_error(exc: Exception, path: str) -> StoreError:
     """Return the error of our tree that RocksDB's text means."""
     text = str(exc)
     lower = text.lower()
-    if "no space left" in lower or "out of space" in lower or "disk quota" in lower:
+    is_full = "no space left" in lower or "out of space" in lower or "disk quota" in lower
+    # A sync without room says nothing about what the medium holds; a write without room wrote nothing
+    # that recovery would take for a record.
+    if is_full and "sync" not in lower:
         return DriveFull("The drive's database has no room.", path=path)
     if "corrupt" in lower or "checksum" in lower:
         return RecordCorrupt(f"The drive's database is damaged: {text}", path=path)
@@ -152,35 +158,26 @@ class RocksKv:
         return value
 
     def iterate(self, table: Table, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Walk [start, end) over a consistent view."""
-        cursor = self.seekable(table, end)
-        cursor.seek(start)
-        while (item := cursor.item()) is not None:
-            yield item
-            cursor.advance()
+        """Walk [start, end), one call into the library per row.
 
-    def read_range(
-        self, table: Table, start: bytes, end: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
-        """Return the first `limit` rows of [start, end), one call into the library per row.
-
-        The library's iterator stops silently where it failed, so a range that ends early is
-        looked at once more with a cursor, whose status tells an end from a failure.
+        The library's own iteration stops silently where it failed, so behind its last row a cursor
+        looks whether that is the end: its status tells an end from a failure.
         """
         options = rocksdict.ReadOptions()
         options.set_iterate_upper_bound(end)
+        last: bytes | None = None
         try:
-            items = self._tables[table].items(from_key=start, read_opt=options)
-            rows: list[tuple[bytes, bytes]] = list(islice(items, limit))
+            found = self._tables[table].items(from_key=start, read_opt=options)
+            for row in cast("Iterator[tuple[bytes, bytes]]", found):
+                last = row[0]
+                yield row
         except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
             raise sort_error(exc, str(self._path)) from exc
-        if len(rows) < limit:
-            cursor = self.seekable(table, end)
-            cursor.seek(rows[-1][0] + b"\0" if rows else start)
-            while len(rows) < limit and (item := cursor.item()) is not None:
-                rows.append(item)
-                cursor.advance()
-        return rows
+        cursor = self.seekable(table, end)
+        cursor.seek(start if last is None else last + b"\0")
+        while (item := cursor.item()) is not None:
+            yield item
+            cursor.advance()
 
     def seekable(self, table: Table, end: bytes) -> RocksCursor:
         """Return a cursor over a consistent view."""
@@ -213,7 +210,8 @@ class RocksKv:
     def _mark(self) -> None:
         try:
             reached = self._db.latest_sequence_number()
-            # Commits without sync have numbers too; the mark may only vouch for what is on the medium.
+            # Commits without sync have numbers too; the mark may only vouch for what is on the
+            # medium.
             self._db.flush_wal(True)
         except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
             raise sort_error(exc, str(self._path)) from exc
@@ -284,8 +282,8 @@ def _read_mark(path: Path) -> int:
         return 0
     body = raw[:8]
     if len(raw) != 16 or xxhash.xxh3_64_digest(body) != raw[8:]:
-        # The mark is written in place of its predecessor by rename, so a damaged one is rot, and nothing
-        # vouches for the log any more.
+        # The mark is written in place of its predecessor by rename, so a damaged one is rot, and
+        # nothing vouches for the log any more.
         raise RecordCorrupt("The database's sequence mark is damaged.", path=str(path))
     return int.from_bytes(body, "big")
 

@@ -1,12 +1,14 @@
 """All drives of one node: lock them, learn who they are, form the cluster map, open them.
 
-Owns      the order of a start: locks → identities → formation → identities written → databases opened.
-Does not  decide who belongs (core.placement.formation) or serve anything.
+Owns       the order of a start: locks → identities → formation → identities written → databases
+           opened.
+Does not   decide who belongs (core.placement.formation) or serve anything.
 Implements registers.members.MapSource for a node that is a whole cluster.
-Crash     generations rise before any database is opened, and what drives note of each other is written when every
-          generation is durable: a start that was cut short makes no drive look rewound. A drive that is rewound keeps its
-          generation until its database knows that it is blank. A first start writes identities that are not formed,
-          opens the databases, then calls the identities formed: a crash in between begins anew with the same drive ids.
+Crash      generations rise before any database is opened, and what drives note of each other is
+           written when every generation is durable: a start that was cut short makes no drive look
+           rewound. A drive that is rewound keeps its generation until its database knows that it
+           is blank. A first start writes identities that are not formed, opens the databases, then
+           calls the identities formed: a crash in between begins anew with the same drive ids.
 """
 
 from __future__ import annotations
@@ -123,7 +125,8 @@ class Roster:
     def _note_generations(self, places: Sequence[LocalPlace], raised: set[DriveId]) -> None:
         """Write on every open drive what generation each drive has by now.
 
-        `raised` are the drives that hold their new generation. A rewound one gets it here, because its
+        `raised` are the drives that hold their new generation. A rewound one gets it here, because
+        its
         database knows by now that it is blank.
         """
         formation = self.formation

@@ -1,13 +1,15 @@
 """Scan the head records of one set on one drive: in key order, with group skipping.
 
 Source    docs/design/listing.md (what a group is and why the first row of a group is enough).
-Cost      a page without groups is read and decoded as a whole; with groups row by row, because each
-          may be followed by a seek.
-Corrupt   a record that does not match its checksum ends the scan with RecordCorrupt: never an absent key.
+Cost      one call into the store per row; with groups, a seek behind each group.
+Corrupt   a record that does not match its checksum ends the scan with RecordCorrupt: never an
+          absent key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from atoll.core.formats.register_record import (
@@ -32,46 +34,45 @@ def scan_rows(kv: OrderedKv, request: Scan) -> tuple[list[Row], bytes]:
     if request.delimiter:
         cursor = kv.seekable(Table.HEADS, end)
         cursor.seek(start)
-        found, covered = _scan_groups(cursor, request)
+        found: Iterator[tuple[bytes, bytes]] = _first_of_groups(cursor, request)
     else:
-        # One row more than asked says where the next scan goes on.
-        found = kv.read_range(Table.HEADS, start, end, request.limit + 1)
-        covered = request.end
-        if len(found) > request.limit:
-            covered = found.pop()[0][_SET_BYTES:]
-    if request.detail is Detail.SUMMARY:
-        return decode_rows(found), covered
-    return [_head_row(stored, raw) for stored, raw in found], covered
+        found = iter(kv.iterate(Table.HEADS, start, end))
+    # Rows are decoded as they are read: a page of large heads never lies in memory as a whole.
+    page = islice(found, request.limit)
+    rows = decode_rows(page) if request.detail is Detail.SUMMARY else _head_rows(page)
+    behind = next(found, None)
+    return rows, request.end if behind is None else behind[0][_SET_BYTES:]
 
 
-def _scan_groups(cursor: Cursor, request: Scan) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    found: list[tuple[bytes, bytes]] = []
+def _first_of_groups(cursor: Cursor, request: Scan) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the first record of each group; a record without a delimiter is its own group."""
     delimiter = request.delimiter
-    while True:
-        item = cursor.item()
-        if item is None:
-            return found, request.end
+    while (item := cursor.item()) is not None:
+        yield item
         key = item[0][_SET_BYTES:]
-        if len(found) >= request.limit:
-            return found, key
-        found.append(item)
         at = key.find(delimiter, request.group_from)
         if at < 0:
             cursor.advance()
             continue
         behind = successor(key[: at + len(delimiter)])
         if behind is None or behind >= request.end:
-            return found, request.end
+            return
         cursor.seek(store_key(request.set_index, behind))
 
 
-def _head_row(stored: bytes, raw: bytes) -> Row:
-    record, _ = decode_head(stored, raw)
-    return Row(stored[_SET_BYTES:], record.ballot, record.value.live, record.value.head)
+def _head_rows(found: Iterable[tuple[bytes, bytes]]) -> list[Row]:
+    rows: list[Row] = []
+    for stored, raw in found:
+        record, _ = decode_head(stored, raw)
+        rows.append(
+            Row(stored[_SET_BYTES:], record.ballot, record.value.live, record.value.head)
+        )
+    return rows
 
 
 def successor(prefix: bytes) -> bytes | None:
-    """Return the smallest key behind every key that starts with `prefix`; None when there is none."""
+    """Return the smallest key behind every key that starts with `prefix`; None when there is
+    none."""
     stripped = prefix.rstrip(b"\xff")
     if not stripped:
         return None

@@ -1,4 +1,6 @@
-"""The composition root: configuration in, a running node out. The only package that may import everything."""
+"""The composition root: configuration in, a running node out. The only package that may import
+everything.
+"""
 
 from atoll.node.serve import serve
 

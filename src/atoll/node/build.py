@@ -1,8 +1,10 @@
 """Wire a node: drives → registers → stripes → objects → jobs → front ends.
 
-Owns      which implementation stands behind each contract; read it top to bottom to see what a node is.
+Owns      which implementation stands behind each contract; read it top to bottom to see what a
+          node is.
 Does not  start listening or handle signals (serve.py).
-Order     `open` needs a running event loop and leaves nothing open when it raises. `run` must run before `close`.
+Order     `open` needs a running event loop and leaves nothing open when it raises. `run` must run
+          before `close`.
 """
 
 from __future__ import annotations
@@ -59,7 +61,6 @@ class Node:
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        settings = configuration.settings
         self.configuration = configuration
         self.clock = clock
         self.entropy = entropy

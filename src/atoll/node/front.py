@@ -41,7 +41,7 @@ class AdminGate:
         return Admitted(found.principal.access_key, body)
 
 
-def build_front(
+def build_front(  # noqa: PLR0913 (keywords only, wired in one place)
     settings: Settings,
     *,
     account: str,

@@ -1,8 +1,9 @@
 """Run a node in this process: from configuration to a clean stop.
 
-Owns      the process: allocator, garbage collector, event loop, signals, the order of start and stop.
-Stop      SIGTERM or SIGINT: no new connections, requests in flight finish within `drain_s`, background work is
-          cancelled, drives write what they must remember and are closed.
+Owns      the process: allocator, garbage collector, event loop, signals, the order of start and
+          stop.
+Stop      SIGTERM or SIGINT: no new connections, requests in flight finish within `drain_s`,
+          background work is cancelled, drives write what they must remember and are closed.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from atoll.telemetry.sink import LineSink
 
 _LOG: Final = logging.getLogger(__name__)
 
-# mallopt parameters (malloc.h). Buffers of a stripe are reused from the heap instead of being mapped and
-# unmapped for every stripe (erasure coding runs ten times slower otherwise); few arenas keep memory small.
+# mallopt parameters (malloc.h). Buffers of a stripe are reused from the heap instead of being
+# mapped and unmapped for every stripe (erasure coding runs ten times slower otherwise); few arenas
+# keep memory small.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
@@ -45,8 +47,8 @@ _MMAP_THRESHOLD_BYTES: Final = 8 << 20
 _TRIM_THRESHOLD_BYTES: Final = 32 << 20
 _ARENAS_MAX: Final = 2
 
-#: Objects allocated between two looks of the youngest generation. Requests make few cycles, so that
-#: looking after every 700 would only cost time.
+#: Objects allocated between two looks of the youngest generation. Requests make few cycles, so
+#: that looking after every 700 would only cost time.
 _GC_THRESHOLDS: Final = (20_000, 20, 100)
 
 #: How long a drive's thread waits for the interpreter at most before it may write its batch.

@@ -93,7 +93,8 @@ class DataNames:
                     if part.ref is not None:
                         yield with_owner(part.ref, owner)
 
-    async def _page_refs(self, owner: bytes, pages: Sequence[PageRef]) -> AsyncGenerator[DataRef, None]:
+    async def _page_refs(self, owner: bytes, pages: Sequence[PageRef]) -> AsyncGenerator[DataRef,
+    None]:
         waiting = list(reversed(pages))
         while waiting:
             ref = waiting.pop()

@@ -1,8 +1,9 @@
 """Ballots of one proposer: a hybrid logical clock, the open ballots, and the settled watermark.
 
-Invariant a ballot is open from the moment it is issued until a value at it or above is known chosen on its
-          key (or until it is certain that no accept was ever sent at it). The watermark of a set is the highest clock
-          below or at which none of this proposer's ballots is open.
+Invariant a ballot is open from the moment it is issued until a value at it or above is known
+          chosen on its key (or until it is certain that no accept was ever sent at it). The
+          watermark of a set is the highest clock below or at which none of this proposer's ballots
+          is open.
 Source    docs/design/registers.md, "Settled watermark".
 """
 
@@ -25,7 +26,8 @@ class Ballots:
         self._open: dict[int, dict[int, None]] = {}
 
     def now(self) -> Clock64:
-        """Return the hybrid clock: never below the wall clock nor anything observed, always rising."""
+        """Return the hybrid clock: never below the wall clock nor anything observed, always
+        rising."""
         wall = clock_from_ms(self._clock.time_ns() // NS_PER_MS)
         self._last = Clock64(max(wall, self._last + 1))
         return self._last

@@ -1,7 +1,8 @@
 """What a register store offers to the layers above: read, write, scan, seal. Linearizable per key.
 
 A `Cell` names a register: `key` orders it among its neighbours and is what a scan walks, `place`
-decides which set holds it. Cells that must live together (an object and its uploads) share a place.
+decides which set holds it. Cells that must live together (an object and its uploads) share a
+place.
 
 Keys begin with a namespace letter and an owner: `b/<8 bytes incarnation>…`; the first
 `SEAL_PREFIX_BYTES` bytes are what a seal covers.

@@ -1,8 +1,9 @@
 """Ask several drives, fold the votes, stop waiting as soon as the result is decided.
 
-The one fan-out helper. A round starts `first` calls at once; the others start when one of them fails or says no, or
-when `hedge_s` passed. Calls that are still under way when the round is decided go on; their answers reach
-`on_complete` when the last one is in, so that nothing is lost for heal and no exception goes unseen.
+The one fan-out helper. A round starts `first` calls at once; the others start when one of them
+fails or says no, or when `hedge_s` passed. Calls that are still under way when the round is
+decided go on; their answers reach `on_complete` when the last one is in, so that nothing is lost
+for heal and no exception goes unseen.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ Start = Callable[[], Awaitable[T]]
 
 
 class Round(Generic[T]):
-    """One question to several drives. `oks`, `noes` and `faults` pair the index of a call with its answer."""
+    """One question to several drives.
+
+    `oks`, `noes` and `faults` pair the index of a call with its answer.
+    """
 
     __slots__ = (
         "_is_ok",
@@ -91,7 +95,8 @@ class Round(Generic[T]):
     async def run_all(self, *, deadline_s: float, patience_s: float) -> None:
         """Start all calls and wait for every answer, whatever the fold says of the first ones.
 
-        Waits at most `deadline_s` seconds, and `patience_s` behind the answer that made the needed number.
+        Waits at most `deadline_s` seconds, and `patience_s` behind the answer that made the
+        needed number.
         """
         self._start(len(self._starts))
         end = self._loop.time() + deadline_s

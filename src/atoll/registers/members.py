@@ -32,7 +32,8 @@ class Spot(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Members:
-    """Drives by set. `drives` may change while running: a drive that went away is simply not in it."""
+    """Drives by set. `drives` may change while running: a drive that went away is simply not in
+    it."""
 
     def __init__(self, map_source: MapSource, drives: Mapping[DriveId, RegisterDrive]) -> None:
         self._map_source = map_source
@@ -55,7 +56,8 @@ class Members:
         return drive
 
     def ordered(self, on: ErasureSet, key: bytes) -> tuple[DriveId, ...]:
-        """Return the drives of a set in the order to ask for `key`: present ones first, load spread."""
+        """Return the drives of a set in the order to ask for `key`: present ones first, load
+        spread."""
         drives = on.drives
         turn = (key[-1] if key else 0) % len(drives)
         rotated = drives[turn:] + drives[:turn]

@@ -1,7 +1,8 @@
 """Linearizable reads of one key: one round in the common case.
 
-A read quorum shows the newest record. It is chosen when its proposer's watermark, known before the read began,
-covers it, or when a write quorum holds it; otherwise it is completed before it is shown.
+A read quorum shows the newest record. It is chosen when its proposer's watermark, known before the
+read began, covers it, or when a write quorum holds it; otherwise it is completed before it is
+shown.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class Reader:
         return round_
 
     async def _with_inline(self, spot: Spot, round_: Round[Shown], newest: Record) -> Record:
-        """Return the newest record with its inline bytes, asking a drive that holds it if need be."""
+        """Return the newest record with its inline bytes, asking a drive that holds it if need
+        be."""
         order = self._proposer.members.ordered(spot.on, spot.key)
         for index, shown in round_.oks:
             if shown.record is not None and shown.record.ballot == newest.ballot and index == 0:
@@ -144,7 +146,8 @@ class Reader:
             self._turns.give(spot.key)
 
     async def _count(self, spot: Spot, detail: Detail) -> tuple[Record | None, bool]:
-        """Ask all drives; return the newest record and whether a write quorum holds it or it is settled."""
+        """Ask all drives; return the newest record and whether a write quorum holds it or it is
+        settled."""
         proposer = self._proposer
         marks, own_mark = proposer.marks, proposer.own_mark(spot.on.index)
         round_ = await self._show(spot, detail, len(spot.on.drives))

@@ -1,8 +1,10 @@
 """Tell drives to free data that a chosen value no longer names.
 
-Owns      the queue between "value c is chosen" and `free(key, data id, c)`; the only sender of frees.
-Grace     ids that the replaced chosen value named wait for readers; ids that only some unchosen record named wait longer
-          than any writer keeps trying, because its retry may name them again.
+Owns      the queue between "value c is chosen" and `free(key, data id, c)`; the only sender of
+          frees.
+Grace     ids that the replaced chosen value named wait for readers; ids that only some unchosen
+          record named wait longer than any writer keeps trying, because its retry may name them
+          again.
 Lost      the queue is memory: what a crash forgets, the orphan scan finds.
 Tasks     `run`, owned by the node.
 """

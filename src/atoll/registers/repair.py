@@ -1,8 +1,8 @@
 """Restore the redundancy of registers: one record on every drive, blank drives copied.
 
 Owns      the register side of heal, rebuild and tombstone collection; jobs decide what and when.
-Proof     everything goes through ballots: a repair is a completion on all drives, never a copy from
-          one drive to another, except into a drive that does not vote on the key yet.
+Proof     everything goes through ballots: a repair is a completion on all drives, never a copy
+          from one drive to another, except into a drive that does not vote on the key yet.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Complete writes whose outcome is unknown, so that ballots do not stay open for ever.
 
-An open ballot holds the settled watermark of its set down, and readers fall back to counting; nothing is wrong meanwhile.
+An open ballot holds the settled watermark of its set down, and readers fall back to counting;
+nothing is wrong meanwhile.
 Tasks     `run`, owned by the node. Each key is tried with growing pauses until it succeeds.
 """
 

@@ -1,9 +1,13 @@
-"""Ordered scans over all sets: merge read quorums, settle what is unsettled, show only chosen live rows.
+"""Ordered scans over all sets: merge read quorums, settle what is unsettled, show only chosen live
+rows.
 
-Invariant a row acknowledged before the scan began and not removed since is shown; a removed one is not; none twice.
-Final     rows of a set are final up to the smallest key that some stream of its quorum did not cover.
-Groups    with a delimiter each stream shows the first row of each group, so the smallest key of a group is known to all
-          streams that cover it; when that row turns out dead, the group is walked key by key.
+Invariant a row acknowledged before the scan began and not removed since is shown; a removed one is
+          not; none twice.
+Final     rows of a set are final up to the smallest key that some stream of its quorum did not
+          cover.
+Groups    with a delimiter each stream shows the first row of each group, so the smallest key of a
+          group is known to all streams that cover it; when that row turns out dead, the group is
+          walked key by key.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from functools import partial
 import msgspec
 
 from atoll.base.errors import QuorumLost
-from atoll.base.ids import DriveId, make_ballot
+from atoll.base.ids import BALLOT_ZERO, DriveId, ballot_clock, make_ballot
+from atoll.base.limits import PAGE_ROWS_MAX
 from atoll.core.placement.cluster_map import ErasureSet
 from atoll.core.quorum.fold import Outcome as RoundOutcome
 from atoll.core.quorum.messages import Detail, Page, Row, Scan
@@ -24,8 +29,9 @@ from atoll.registers.members import Members, Spot
 from atoll.registers.proposer import Proposer
 from atoll.registers.reader import Reader
 
-#: Rows that one round of a scan asks a drive for at most.
-ROWS_MAX = 1000
+#: Rows that one round of a scan asks a drive for at most: a page of a listing, and the row that
+#: tells whether another page follows.
+ROWS_MAX = PAGE_ROWS_MAX + 1
 #: Rounds that walk dead keys before the caller gets an empty page and a place to go on.
 DEAD_ROUNDS_MAX = 16
 
@@ -78,25 +84,17 @@ class Scanner:
         behind = None if covered >= asked.end else covered
         if rows and behind is not None:
             behind = max(behind, _behind(rows[-1].key, asked))
-        own_settled = make_ballot(own_mark, proposer.ballots.proposer)
-        result: list[Row] = []
-        for row in rows:
-            ballot = row.ballot
-            if not (
-                (ballot[8:] == own_settled[8:] and ballot <= own_settled)
-                or proposer.is_settled(on.index, ballot, marks, own_mark)
-            ):
-                settled = await self._settle_row(on, row, asked.detail)
-                if settled is not None:
-                    row = settled
-                else:
-                    row = Row(row.key, ballot, False, b"")
-            if row.live:
-                result.append(row)
-            elif asked.delimiter:
-                alive = await self._first_live(on, row.key, asked)
-                if alive is not None:
-                    result.append(alive)
+        if not self._are_settled(on, rows, marks, own_mark):
+            rows = [
+                row
+                if proposer.is_settled(on.index, row.ballot, marks, own_mark)
+                else await self._settle_row(on, row, asked.detail)
+                for row in rows
+            ]
+        result = [row for row in rows if row.live]
+        if asked.delimiter and len(result) < len(rows):
+            found = [await self._live_row(on, row, asked) for row in rows]
+            result = [row for row in found if row is not None]
         for page in streams:
             proposer.learn({(on.index, p): mark for p, mark in page.watermarks.items()})
         if behind is not None and behind >= asked.end:
@@ -139,13 +137,34 @@ class Scanner:
             )
         return [page for _, page in round_.oks]
 
-    async def _settle_row(self, on: ErasureSet, row: Row, detail: Detail) -> Row | None:
+    def _are_settled(
+        self, on: ErasureSet, rows: list[Row], marks: dict[tuple[int, int], int], own_mark: int
+    ) -> bool:
+        """Return whether the newest row is settled by the mark of each proposer of the rows.
+
+        Then all rows are. A page of quiet keys costs this, instead of a question per row.
+        """
+        ballots = [row.ballot for row in rows]
+        newest = ballot_clock(max(ballots, default=BALLOT_ZERO))
+        return all(
+            self._proposer.is_settled(
+                on.index, make_ballot(newest, int.from_bytes(proposer, "big")), marks, own_mark
+            )
+            for proposer in {ballot[8:] for ballot in ballots}
+        )
+
+    async def _settle_row(self, on: ErasureSet, row: Row, detail: Detail) -> Row:
+        """Return the chosen row of a key whose newest record is not known to be chosen."""
         record = await self._reader.read(Spot(on, row.key), Detail.HEAD)
         if record is None:
-            return None
+            return Row(row.key, row.ballot, False, b"")
         value = record.value
         body = value.summary if detail is Detail.SUMMARY else value.head
         return Row(row.key, record.ballot, value.live, body)
+
+    async def _live_row(self, on: ErasureSet, row: Row, asked: ScanRange) -> Row | None:
+        """Return a row if it lives, else the first living one of its group, if there is one."""
+        return row if row.live else await self._first_live(on, row.key, asked)
 
     async def _first_live(self, on: ErasureSet, dead: bytes, asked: ScanRange) -> Row | None:
         """Return the first live row of the group of `dead`, behind it."""

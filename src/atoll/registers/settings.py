@@ -8,7 +8,8 @@ import msgspec
 class RegisterSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of rounds and retries, in seconds.
 
-    `write_s` bounds one write with all its retries and must stay below `orphan_grace_s`: a writer whose
+    `write_s` bounds one write with all its retries and must stay below `orphan_grace_s`: a writer
+    whose
     first attempt was lost may name its data again until then.
     """
 

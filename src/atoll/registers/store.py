@@ -1,7 +1,7 @@
 """Registers: the entry to linearizable cells, on the drives of their sets.
 
-Implements registers.contract.RegisterStore. Composes the proposer, reader, scanner, reclaimer and the resolver of unknown
-outcomes for one process. `run` owns the background tasks.
+Implements registers.contract.RegisterStore. Composes the proposer, reader, scanner, reclaimer and
+           the resolver of unknown outcomes for one process. `run` owns the background tasks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from atoll.registers.resolver import Resolver
 from atoll.registers.scanner import Scanner
 from atoll.registers.settings import RegisterRules, RegisterSettings
 from atoll.registers.turns import Turns
+from atoll.registers.write import write_register
 
 
 class Registers:
@@ -82,7 +83,7 @@ class Registers:
         if not turns.try_take(cell.key):
             await turns.take(cell.key)
         try:
-            return await self.proposer.write(spot, decide, seal_epoch)
+            return await write_register(self.proposer, spot, decide, seal_epoch)
         finally:
             turns.give(cell.key)
 

@@ -1,7 +1,8 @@
 """Turns: writes of one process on one key go one after another.
 
-A proposer that races with itself wastes rounds and lets readers see unsettled records; correctness does not depend on it.
-Bounded: at most `waiting_max` writers wait for one key, more are told Contended.
+A proposer that races with itself wastes rounds and lets readers see unsettled records; correctness
+does not depend on it. Bounded: at most `waiting_max` writers wait for one key, more are told
+Contended.
 """
 
 from __future__ import annotations

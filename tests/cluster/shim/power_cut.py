@@ -1,7 +1,9 @@
 """Rebuild a directory as a power cut leaves it, from a recording of the shim.
 
-Model     a write reaches the medium with a sync of its file, a name with a sync of its directory; what no
-          sync covers is lost. With `torn`, files keep a part of what was not synced, up to a byte in
+Model     a write reaches the medium with a sync of its file, a name with a sync of its directory;
+          what no
+          sync covers is lost. With `torn`, files keep a part of what was not synced, up to a byte
+          in
           the middle of a write, with garbage up to the end of that sector, and directories keep a
           part of their changes: a kernel may write back whatever it likes.
 Position  a byte position of the recording; what was recorded behind it never happened.

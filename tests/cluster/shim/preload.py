@@ -1,4 +1,5 @@
-"""The file system shim of a node: compile it, point it at a directory, set faults while the node runs."""
+"""The file system shim of a node: compile it, point it at a directory, set faults while the node
+runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""GetBucketIntelligentTieringConfiguration: what S3 answers for a bucket that never configured it."""
+"""GetBucketIntelligentTieringConfiguration: what S3 answers for a bucket that never configured
+it."""
 
 from compat.answers import refused
 

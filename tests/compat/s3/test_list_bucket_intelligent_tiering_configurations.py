@@ -1,4 +1,5 @@
-"""ListBucketIntelligentTieringConfigurations: what S3 answers for a bucket that never configured it."""
+"""ListBucketIntelligentTieringConfigurations: what S3 answers for a bucket that never configured
+it."""
 
 from compat.answers import refused
 

@@ -9,6 +9,7 @@ import pytest
 from atoll.base.names import ObjectKey
 from atoll.objects.contract import ListRequest, PutRequest
 from atoll.objects.values import ObjectPage, Versioning
+from atoll.objects.walk import SCANS_MAX
 from fakes.objects import BUCKET, Rig
 
 
@@ -127,6 +128,20 @@ def test_a_page_of_nothing_but_hidden_keys_ends_early_and_goes_on(
         del rig.registers.calls[:]
         await rig.store.list_objects(ListRequest(bucket=BUCKET, limit=10, delimiter=delimiter))
         assert len(rig.registers.calls) < 100
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_a_page_that_ends_at_a_dead_key_with_the_name_of_a_group_keeps_the_group() -> None:
+    async def run() -> None:
+        rig = Rig(rows_max=5)
+        await rig.make_bucket()
+        dead = [b"a%04d" % n for n in range(5 * (SCANS_MAX + 1) - 1)] + [b"g/"]
+        await fill(rig, *dead, b"g/live", b"h")
+        for key in dead:
+            await rig.store.delete(BUCKET, ObjectKey(key))
+        assert (await walk(rig, limit=10, delimiter=b"/"))[:2] == ([b"h"], [b"g/"])
 
     asyncio.run(run())
 

@@ -210,6 +210,8 @@ def test_a_node_with_an_outdated_setting_never_drops_a_version() -> None:
         kept = await rig.put(KEY, b"kept")
         await behind.put(REQUEST, WholeBody(b"null"))
         await behind.delete(BUCKET, KEY)
+        with pytest.raises(ObjectNotFound):
+            await rig.store.open(BUCKET, KEY)
         opened = await rig.store.open(BUCKET, KEY, kept.version_id)
         assert await read_all(opened) == b"kept"
 

@@ -1,7 +1,8 @@
 """Register records as a drive stores them: a head record, and its inline bytes beside it.
 
 Layout    docs/formats/register-record.md, format 1, big-endian.
-Bound to  the store key: the checksum covers it, so a record that turns up under another key is corrupt.
+Bound to  the store key: the checksum covers it, so a record that turns up under another key is
+          corrupt.
 Pair      head and inline record are written in one atomic commit and carry the same ballot.
 """
 
@@ -20,8 +21,8 @@ from atoll.core.quorum.messages import Record, Row, StoredBytes, Value
 FORMAT: Final = 1
 FLAG_LIVE: Final = 1
 
-#: format u8, flags u8, ballot 16, write id 16, lineage count u8, pad, data id count u16,
-#: summary length u32, head length u32, inline length u32.
+#: format u8, flags u8, ballot 16, write id 16, lineage count u8, pad, data id count u16, summary
+#: length u32, head length u32, inline length u32.
 _FIXED: Final = struct.Struct(">BB16s16sBxHIII")
 _FIXED_BYTES: Final = _FIXED.size
 #: The fields of `_FIXED` that a listing looks at, from the record's beginning.

@@ -1,15 +1,18 @@
-"""Form a node's cluster from what its drives say of themselves: who belongs, who is blank, who is refused.
+"""Form a node's cluster from what its drives say: who belongs, who is blank, who is refused.
 
-Pure: identities in, a plan out. Owns the rules for first start, replacement, foreign drives, clones and rewound snapshots.
+Pure: identities in, a plan out. Owns the rules for first start, replacement, foreign drives,
+clones and rewound snapshots.
 
-First start   no path has an identity of a formed cluster: every path becomes a drive of a new one. A crash in the middle
-              of a first start leaves identities that are not formed; they hold nothing and are made anew,
-              under the same drive ids.
-Blank         a path without identity takes the place of a member that is not there, under a new drive id and a new epoch.
-Foreign       a drive of another cluster than most drives is refused, never wiped.
-Clone         of two paths with one drive id the one with the lower generation is refused.
-Rewound       every start raises each drive's generation and all drives note all generations; a drive that is behind what
-              another one noted for it has forgotten promises, and is treated as blank under its own path.
+First start no path has an identity of a formed cluster: every path becomes a drive of a new one. A
+            crash in the middle of a first start leaves identities that are not formed; they hold
+            nothing and are made anew, under the same drive ids.
+Blank       a path without identity takes the place of a member that is not there, under a new
+            drive id and a new epoch.
+Foreign     a drive of another cluster than most drives is refused, never wiped.
+Clone       of two paths with one drive id the one with the lower generation is refused.
+Rewound     every start raises each drive's generation and all drives note all generations; a drive
+            that is behind what another one noted for it has forgotten promises, and is treated as
+            blank under its own path.
 """
 
 from __future__ import annotations
@@ -177,8 +180,8 @@ def _seat_blanks(
             continue
         if not vacant:
             raise FormationError(
-                f"{len(seats)} paths were named, but the cluster has {len(order)} drives and all are "
-                "here; name only the drives of the cluster"
+                f"{len(seats)} paths were named, but the cluster has {len(order)} drives and all "
+                "are here; name only the drives of the cluster"
             )
         preferred = order[index] if index < len(order) and order[index] in vacant else vacant[0]
         vacant.remove(preferred)

@@ -102,7 +102,8 @@ class Accept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True):
-    """Show the newest record of `key`; with `from_medium` as it is stored, not as it is remembered."""
+    """Show the newest record of `key`; with `from_medium` as it is stored, not as it is
+    remembered."""
 
     set_index: int
     key: bytes
@@ -132,7 +133,8 @@ class Scan(msgspec.Struct, frozen=True, array_like=True):
 class Seal(msgspec.Struct, frozen=True, array_like=True):
     """Refuse, durably, keys under `prefix` that would become live with a seal epoch ≤ `epoch`.
 
-    With `lifted` the owner lives on at a higher epoch: late originals are still refused, but values that were
+    With `lifted` the owner lives on at a higher epoch: late originals are still refused, but values
+    that were
     accepted before may be completed.
     """
 
@@ -168,8 +170,10 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
 class Restore(msgspec.Struct, frozen=True, array_like=True):
     """Copy records to a drive that is being rebuilt, at the ballots they were accepted at.
 
-    Records are the newest that Q1 of the other drives hold, for all keys of the set below `until` that
-    were not copied before. When it is durable the drive votes on keys below `until`; an empty `until`
+    Records are the newest that Q1 of the other drives hold, for all keys of the set below `until`
+    that
+    were not copied before. When it is durable the drive votes on keys below `until`; an empty
+    `until`
     ends the rebuild of the set.
     """
 

@@ -1,12 +1,12 @@
 """Heal one register and the data it names.
 
-Owns      the order: register first, then the shards of all data the chosen record names.
-Does not  find what to heal (hints, sweeps, scrub, rebuild) or know erasure coding
-          (objects.stripes.repair).
-Pins      data is pinned while its shards are looked at, so that none is rebuilt behind a free of
-          this process. A shard that comes back all the same is an orphan, for the scan.
+Owns       the order: register first, then the shards of all data the chosen record names.
+Does not   find what to heal (hints, sweeps, scrub, rebuild) or know erasure coding
+           (objects.stripes.repair).
+Pins       data is pinned while its shards are looked at, so that none is rebuilt behind a free of
+           this process. A shard that comes back all the same is an orphan, for the scan.
 Idempotent healing what is whole reads a little and writes nothing.
-Source    docs/design/heal.md
+Source     docs/design/heal.md
 """
 
 from __future__ import annotations

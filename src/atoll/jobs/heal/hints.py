@@ -3,7 +3,8 @@
 Hints     are accelerators: a hint that is lost (full queue, restart) is found again by a sweep or
           scrub.
 Once      a key is in the queue at most once. What cannot be healed now is tried again after pauses
-          that double, at most `ATTEMPTS_MAX` times; then its drives are noted as lacking something.
+          that double, at most `ATTEMPTS_MAX` times; then its drives are noted as lacking
+          something.
 Never     holds up other keys for one whose drives are away.
 """
 

@@ -10,8 +10,13 @@ Shards    a sweep over the drive's sets, which finds every record and shard that
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
 
+import msgspec
+
+from atoll.base.errors import Unavailable
 from atoll.base.ids import DriveId, SetIndex
 from atoll.core.placement.cluster_map import ClusterMap
 from atoll.jobs.heal.sweep import KEYS_END, Sweep
@@ -22,46 +27,67 @@ from atoll.registers.repair import Repairer
 MakeSweep = Callable[[str, list[SetIndex]], Sweep]
 
 
-class Rebuild:
-    """The rebuild of one drive. `copied_until` is the drive's own account of what it holds.
+class Account(Protocol):
+    """Whoever remembers, over restarts, which drives must be swept."""
 
-    `finish` is called behind the sweep and says whether that was enough, or the drive lacked
-    something again meanwhile.
-    """
+    async def mark(self, drive_id: DriveId) -> None:
+        """Remember a drive; durable when it returns. Idempotent."""
+        ...
+
+    async def finish(self, drive_id: DriveId) -> bool:
+        """Forget a drive behind its sweep; False: it lacked something again, sweep once more."""
+        ...
+
+
+class Lacking(msgspec.Struct, frozen=True):
+    """A drive to rebuild. `copied_until` is its own, changing account of what it holds, by set."""
+
+    drive_id: DriveId
+    copied_until: Mapping[int, bytes]
+
+
+class Rebuild:
+    """The rebuild of one drive."""
 
     def __init__(
         self,
         name: str,
-        drive_id: DriveId,
+        target: Lacking,
         repairer: Repairer,
         current_map: Callable[[], ClusterMap],
-        copied_until: Mapping[int, bytes],
         *,
         make_sweep: MakeSweep,
-        finish: Callable[[DriveId], Awaitable[bool]],
+        account: Account,
     ) -> None:
         self.name = name
-        self._drive_id = drive_id
+        self._drive_id = target.drive_id
+        self._copied_until = target.copied_until
         self._repairer = repairer
         self._current_map = current_map
-        self._copied_until = copied_until
         self._make_sweep = make_sweep
-        self._finish = finish
+        self._account = account
         self._sweep: Sweep | None = None
-        self._is_swept = False
+        self._is_begun = self._is_swept = False
         self._copied = 0
 
     async def step(self, budget: Budget) -> State:
         """Copy one page of registers, or heal one page of keys."""
+        if not self._is_begun:
+            # Early, so that a crash does not lose the sweep. A set of two drives cannot take the
+            # mark before the blank one votes again, so the copy does not wait for it.
+            with suppress(Unavailable):
+                await self._account.mark(self._drive_id)
+            self._is_begun = True
         if await self._copy(budget):
             return State.BUSY
         if self._sweep is None:
+            await self._account.mark(self._drive_id)
             sets = [on.index for on in self._current_map().sets if self._drive_id in on.drives]
             self._sweep = self._make_sweep(self.name, sets)
         if not self._is_swept:
             self._is_swept = await self._sweep.step(budget) is State.DONE
             return State.BUSY
-        if await self._finish(self._drive_id):
+        if await self._account.finish(self._drive_id):
             return State.DONE
         self._sweep, self._is_swept = None, False
         return State.BUSY

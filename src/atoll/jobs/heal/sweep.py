@@ -3,8 +3,8 @@
 Place     (set, next key); a step heals at most one page, so cancelling loses at most a page of
           work.
 Bounds    one page of keys and one batch of stripes in memory.
-Failing   what is not possible now is tried a few times, then counted as failed and passed over: one
-          key or set without its quorum does not hold up the others.
+Failing   what is not possible now is tried a few times, then counted as failed and passed over:
+          one key or set without its quorum does not hold up the others.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Scrub: read everything that nobody reads, to find rot while redundancy is left."""
