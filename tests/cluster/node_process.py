@@ -37,7 +37,7 @@ class StartFailed(Exception):
     """The node ended before it served. Fields `code`, `errors`."""
 
     def __init__(self, code: int, errors: str) -> None:
-        super().__init__(f"exit code {code}: {errors}")
+        super().__init__(f"exit code {code}: {errors[-400:]}")
         self.code = code
         self.errors = errors
 

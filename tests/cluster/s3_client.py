@@ -216,11 +216,16 @@ class S3Client:
         body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
         return self.call("POST", path, query={"uploadId": upload}, body=body)
 
-    def drive_states(self) -> list[str]:
-        """Return the state of each drive in the order of the configuration."""
+    def drive_views(self) -> list[dict[str, Any]]:
+        """Return what the node says of each drive, in the order of the configuration."""
         answer = self.call("GET", "/_atoll/admin/v1/drives")
         assert answer.status == 200, answer
-        return [drive["state"] for drive in answer.json()["drives"]]
+        views = {view["path"]: view for view in answer.json()["drives"]}
+        return [views[str(path)] for path in self._node.drives]
+
+    def drive_states(self) -> list[str]:
+        """Return the state of each drive in the order of the configuration."""
+        return [view["state"] for view in self.drive_views()]
 
 
 def _header_names(headers: Mapping[str, str]) -> dict[str, str]:

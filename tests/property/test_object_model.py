@@ -86,8 +86,8 @@ class OneFault:
         return None
 
 
-class ObjectModel(RuleBasedStateMachine):
-    uploads = Bundle("uploads")
+class ObjectRules(RuleBasedStateMachine):
+    """Objects and versions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,8 +123,6 @@ class ObjectModel(RuleBasedStateMachine):
 
     def expect_id(self, version_id: str) -> None:
         assert (version_id != "null") == (self.versioning is Versioning.ENABLED)
-
-    # ── objects ────────────────────────────────────────────────────────────────────────────────
 
     @rule(key=KEYS, size=SIZES, streamed=st.booleans())
     def put(self, key: bytes, size: int, streamed: bool) -> None:
@@ -232,240 +230,9 @@ class ObjectModel(RuleBasedStateMachine):
         made = self.run(self.store.copy(request))
         self.apply_put(key, Version(made.version_id, found.content, made.etag, dict(found.tags)))
 
-    # ── buckets ────────────────────────────────────────────────────────────────────────────────
 
-    @rule(state=st.sampled_from([Versioning.ENABLED, Versioning.SUSPENDED]))
-    @precondition(lambda self: self.exists)
-    def set_versioning(self, state: Versioning) -> None:
-        self.run(self.store.update_bucket(BUCKET, BucketChange(versioning=state)))
-        self.versioning = state
-
-    @rule()
-    def delete_bucket(self) -> None:
-        if not self.exists:
-            with pytest.raises(BucketNotFound):
-                self.run(self.store.delete_bucket(BUCKET))
-        elif any(self.keys.values()):
-            with pytest.raises(BucketNotEmpty):
-                self.run(self.store.delete_bucket(BUCKET))
-        else:
-            self.run(self.store.delete_bucket(BUCKET))
-            self.forget_bucket()
-
-    def forget_bucket(self) -> None:
-        self.exists = False
-        self.versioning = Versioning.UNSET
-        self.keys.clear()
-        self.open_uploads.clear()
-        if not self.may_leak:
-            assert not self.rig.registers.live_keys()
-
-    @rule()
-    @precondition(lambda self: not self.exists)
-    def create_bucket(self) -> None:
-        self.run(self.rig.make_bucket())
-        self.exists = True
-
-    # ── uploads ────────────────────────────────────────────────────────────────────────────────
-
-    @rule(
-        target=uploads,
-        key=KEYS,
-        algorithm=st.sampled_from(["", "CRC32", "SHA256"]),
-        sizes=st.lists(SIZES, max_size=2),
-    )
-    @precondition(lambda self: self.exists)
-    def begin(self, key: bytes, algorithm: str, sizes: list[int]) -> Upload:
-        request = PutRequest(bucket=BUCKET, key=ObjectKey(key))
-        upload = self.run(
-            self.store.create_upload(
-                request, checksum_algorithm=algorithm, composite=algorithm == "SHA256"
-            )
-        )
-        self.open_uploads[upload.upload_id] = (key, {})
-        for number, size in enumerate(sizes, 1):
-            self.put_part_of(upload, number, size)
-        return upload
-
-    @rule(upload=uploads, number=st.integers(1, 2), size=SIZES)
-    @precondition(lambda self: self.exists)
-    def put_part(self, upload: Upload, number: int, size: int) -> None:
-        if upload.upload_id in self.open_uploads:
-            self.put_part_of(upload, number, size)
-            return
-        body = WholeBody(self.content(size))
-        with pytest.raises(UploadNotFound):
-            self.run(self.store.put_part(BUCKET, upload.key, upload.upload_id, number, body))
-
-    def put_part_of(self, upload: Upload, number: int, size: int) -> None:
-        content = self.content(size)
-        body = WholeBody(content)
-        part = self.run(self.store.put_part(BUCKET, upload.key, upload.upload_id, number, body))
-        self.open_uploads[upload.upload_id][1][number] = (part.etag, content)
-
-    @rule(upload=uploads, data=st.data(), once=st.booleans())
-    @precondition(lambda self: self.exists)
-    def complete(self, upload: Upload, data: st.DataObject, once: bool) -> None:
-        if upload.upload_id not in self.open_uploads:
-            return
-        key, parts = self.open_uploads[upload.upload_id]
-        if not parts:
-            return
-        numbers = (data.draw(st.sampled_from(sorted(parts))),)
-        request = self.completion(upload, numbers)
-        made = self.run(self.store.complete_upload(request))
-        if not once:
-            assert self.run(self.store.complete_upload(request)) == made
-        self.apply_completion(upload, made, numbers)
-        assert key == made.key
-
-    def completion(self, upload: Upload, numbers: tuple[int, ...]) -> CompleteRequest:
-        parts = self.open_uploads[upload.upload_id][1]
-        return CompleteRequest(
-            bucket=BUCKET,
-            key=upload.key,
-            upload_id=upload.upload_id,
-            parts=[NamedPart(number=n, etag=parts[n][0]) for n in numbers],
-        )
-
-    def apply_completion(
-        self, upload: Upload, made: ObjectVersion, numbers: tuple[int, ...]
-    ) -> None:
-        key, parts = self.open_uploads.pop(upload.upload_id)
-        content = b"".join(parts[n][1] for n in numbers)
-        assert made.size_bytes == len(content)
-        assert made.etag.endswith(f"-{len(numbers)}")
-        self.apply_put(key, Version(made.version_id, content, made.etag))
-
-    @rule(upload=uploads, number=st.integers(1, 2), write=st.integers(1, 8), fault=FAULTS)
-    def complete_through_faults(
-        self, upload: Upload, number: int, write: int, fault: Fault
-    ) -> None:
-        if upload.upload_id not in self.open_uploads:
-            return
-        if number not in self.open_uploads[upload.upload_id][1]:
-            return
-        request = self.completion(upload, (number,))
-        faults = OneFault(write, fault)
-        self.rig.registers.faults = faults
-        with suppress(Unavailable):
-            self.run(self.store.complete_upload(request))
-        self.may_leak = self.may_leak or faults.has_hit
-        self.rig.registers.faults = None
-        # Whatever was lost: a retry, by another node, makes the one version.
-        made = self.run(self.rig.open_store().complete_upload(request))
-        self.apply_completion(upload, made, (number,))
-
-    @rule(upload=consumes(uploads))
-    @precondition(lambda self: self.exists)
-    def abort(self, upload: Upload) -> None:
-        call = self.store.abort_upload(BUCKET, upload.key, upload.upload_id)
-        if upload.upload_id in self.half_ended:
-            with suppress(UploadNotFound):
-                self.run(call)
-        elif self.open_uploads.pop(upload.upload_id, None) is None:
-            with pytest.raises(UploadNotFound):
-                self.run(call)
-        else:
-            self.run(call)
-
-    @rule(chance=st.integers(0, 3))
-    def expire(self, chance: int) -> None:
-        if chance:
-            return
-        start: bytes | None = b""
-        while start is not None:
-            step = self.run(self.store.expire_uploads(self.rig.clock.now_ns + 1, 5, start))
-            start = step.next_start
-        self.open_uploads.clear()
-        assert not self.rig.registers.live_keys(b"u/")
-        assert not self.rig.registers.live_keys(b"p/")
-
-    # ── lost answers ───────────────────────────────────────────────────────────────────────────
-
-    @rule(key=KEYS, size=SIZES.filter(bool), fault=FAULTS)
-    @precondition(lambda self: self.exists)
-    def put_through_fault(self, key: bytes, size: int, fault: Fault) -> None:
-        content = self.content(size)
-        self.rig.registers.faults = OneFault(1, fault)
-        with pytest.raises((OutcomeUnknown, Contended)):
-            self.run(self.rig.put(key, content))
-        self.rig.registers.faults = None
-        self.may_leak = True
-        before = {v.version_id: v.content for v in self.keys.get(key, [])}
-        if self.versioning is Versioning.ENABLED:
-            page = self.run(
-                self.store.list_versions(ListRequest(bucket=BUCKET, prefix=key, limit=1))
-            )
-            shown = page.versions[0] if page.versions and page.versions[0].key == key else None
-            is_new = shown is not None and shown.version_id not in before
-        else:
-            shown, is_new = self.run(self.find(key, content))
-        assert not is_new or fault is Fault.LOST
-        if is_new and shown is not None:
-            self.apply_put(key, Version(shown.version_id, content, shown.etag))
-
-    async def find(self, key: bytes, content: bytes) -> tuple[ObjectVersion | None, bool]:
-        try:
-            opened = await self.store.open(BUCKET, ObjectKey(key))
-        except ObjectNotFound:
-            return None, False
-        found = await read_all(opened)
-        return opened.version, found == content
-
-    @rule(write=st.integers(1, 6), fault=FAULTS)
-    @precondition(lambda self: self.exists)
-    def delete_bucket_through_faults(self, write: int, fault: Fault) -> None:
-        faults = OneFault(write, fault)
-        self.rig.registers.faults = faults
-        is_refused = False
-        try:
-            self.run(self.store.delete_bucket(BUCKET))
-            is_gone = True
-        except BucketNotEmpty:
-            is_gone, is_refused = False, True
-        except Unavailable:
-            is_gone = None
-            self.may_leak = True
-        self.rig.registers.faults = None
-        if is_refused:
-            assert any(self.keys.values())
-            return
-        assert not any(self.keys.values())
-        if is_gone is None:
-            # Half a delete: the bucket is there or not; a second delete ends it.
-            with suppress(BucketNotFound):
-                self.run(self.rig.open_store().delete_bucket(BUCKET))
-        with pytest.raises(BucketNotFound):
-            self.run(self.rig.open_store().head_bucket(BUCKET))
-        self.forget_bucket()
-
-    @rule(write=st.integers(1, 6), key=KEYS)
-    @precondition(lambda self: self.exists)
-    def put_revives_bucket_half_deleted(self, write: int, key: bytes) -> None:
-        if any(self.keys.values()):
-            return
-        self.rig.registers.faults = OneFault(write, Fault.REFUSED)
-        try:
-            self.run(self.store.delete_bucket(BUCKET))
-        except Unavailable:
-            pass
-        else:
-            self.rig.registers.faults = None
-            self.forget_bucket()
-            return
-        self.rig.registers.faults = None
-        self.may_leak = True
-        content = self.content(10)
-        made = self.run(self.rig.put(key, content))
-        self.apply_put(key, Version(made.version_id, content, made.etag))
-        # The delete may have ended some uploads before it was stopped.
-        page = self.run(self.store.list_uploads(ListRequest(bucket=BUCKET)))
-        left = {upload.upload_id for upload in page.uploads}
-        self.half_ended |= self.open_uploads.keys() - left
-        self.open_uploads = {i: u for i, u in self.open_uploads.items() if i in left}
-
-    # ── what must hold ─────────────────────────────────────────────────────────────────────────
+class ListingRules(ObjectRules):
+    """What must hold, as listings and reads show it."""
 
     @invariant()
     def bytes_are_those_named(self) -> None:
@@ -590,6 +357,243 @@ class ObjectModel(RuleBasedStateMachine):
             assert opened.version.etag == version.etag
             assert opened.version.attributes.tags == version.tags
             assert await read_all(opened) == version.content
+
+
+class UploadRules(ListingRules):
+    """Uploads."""
+
+    uploads = Bundle("uploads")
+
+    @rule(
+        target=uploads,
+        key=KEYS,
+        algorithm=st.sampled_from(["", "CRC32", "SHA256"]),
+        sizes=st.lists(SIZES, max_size=2),
+    )
+    @precondition(lambda self: self.exists)
+    def begin(self, key: bytes, algorithm: str, sizes: list[int]) -> Upload:
+        request = PutRequest(bucket=BUCKET, key=ObjectKey(key))
+        upload = self.run(
+            self.store.create_upload(
+                request, checksum_algorithm=algorithm, composite=algorithm == "SHA256"
+            )
+        )
+        self.open_uploads[upload.upload_id] = (key, {})
+        for number, size in enumerate(sizes, 1):
+            self.put_part_of(upload, number, size)
+        return upload
+
+    @rule(upload=uploads, number=st.integers(1, 2), size=SIZES)
+    @precondition(lambda self: self.exists)
+    def put_part(self, upload: Upload, number: int, size: int) -> None:
+        if upload.upload_id in self.open_uploads:
+            self.put_part_of(upload, number, size)
+            return
+        body = WholeBody(self.content(size))
+        with pytest.raises(UploadNotFound):
+            self.run(self.store.put_part(BUCKET, upload.key, upload.upload_id, number, body))
+
+    def put_part_of(self, upload: Upload, number: int, size: int) -> None:
+        content = self.content(size)
+        body = WholeBody(content)
+        part = self.run(self.store.put_part(BUCKET, upload.key, upload.upload_id, number, body))
+        self.open_uploads[upload.upload_id][1][number] = (part.etag, content)
+
+    @rule(upload=uploads, data=st.data(), once=st.booleans())
+    @precondition(lambda self: self.exists)
+    def complete(self, upload: Upload, data: st.DataObject, once: bool) -> None:
+        if upload.upload_id not in self.open_uploads:
+            return
+        key, parts = self.open_uploads[upload.upload_id]
+        if not parts:
+            return
+        numbers = (data.draw(st.sampled_from(sorted(parts))),)
+        request = self.completion(upload, numbers)
+        made = self.run(self.store.complete_upload(request))
+        if not once:
+            assert self.run(self.store.complete_upload(request)) == made
+        self.apply_completion(upload, made, numbers)
+        assert key == made.key
+
+    def completion(self, upload: Upload, numbers: tuple[int, ...]) -> CompleteRequest:
+        parts = self.open_uploads[upload.upload_id][1]
+        return CompleteRequest(
+            bucket=BUCKET,
+            key=upload.key,
+            upload_id=upload.upload_id,
+            parts=[NamedPart(number=n, etag=parts[n][0]) for n in numbers],
+        )
+
+    def apply_completion(
+        self, upload: Upload, made: ObjectVersion, numbers: tuple[int, ...]
+    ) -> None:
+        key, parts = self.open_uploads.pop(upload.upload_id)
+        content = b"".join(parts[n][1] for n in numbers)
+        assert made.size_bytes == len(content)
+        assert made.etag.endswith(f"-{len(numbers)}")
+        self.apply_put(key, Version(made.version_id, content, made.etag))
+
+    @rule(upload=uploads, number=st.integers(1, 2), write=st.integers(1, 8), fault=FAULTS)
+    def complete_through_faults(
+        self, upload: Upload, number: int, write: int, fault: Fault
+    ) -> None:
+        if upload.upload_id not in self.open_uploads:
+            return
+        if number not in self.open_uploads[upload.upload_id][1]:
+            return
+        request = self.completion(upload, (number,))
+        faults = OneFault(write, fault)
+        self.rig.registers.faults = faults
+        with suppress(Unavailable):
+            self.run(self.store.complete_upload(request))
+        self.may_leak = self.may_leak or faults.has_hit
+        self.rig.registers.faults = None
+        # Whatever was lost: a retry, by another node, makes the one version.
+        made = self.run(self.rig.open_store().complete_upload(request))
+        self.apply_completion(upload, made, (number,))
+
+    @rule(upload=consumes(uploads))
+    @precondition(lambda self: self.exists)
+    def abort(self, upload: Upload) -> None:
+        call = self.store.abort_upload(BUCKET, upload.key, upload.upload_id)
+        if upload.upload_id in self.half_ended:
+            with suppress(UploadNotFound):
+                self.run(call)
+        elif self.open_uploads.pop(upload.upload_id, None) is None:
+            with pytest.raises(UploadNotFound):
+                self.run(call)
+        else:
+            self.run(call)
+
+    @rule(chance=st.integers(0, 3))
+    def expire(self, chance: int) -> None:
+        if chance:
+            return
+        start: bytes | None = b""
+        while start is not None:
+            step = self.run(self.store.expire_uploads(self.rig.clock.now_ns + 1, 5, start))
+            start = step.next_start
+        self.open_uploads.clear()
+        assert not self.rig.registers.live_keys(b"u/")
+        assert not self.rig.registers.live_keys(b"p/")
+
+
+class ObjectModel(UploadRules):
+    """Buckets, and answers that are lost."""
+
+    @rule(state=st.sampled_from([Versioning.ENABLED, Versioning.SUSPENDED]))
+    @precondition(lambda self: self.exists)
+    def set_versioning(self, state: Versioning) -> None:
+        self.run(self.store.update_bucket(BUCKET, BucketChange(versioning=state)))
+        self.versioning = state
+
+    @rule()
+    def delete_bucket(self) -> None:
+        if not self.exists:
+            with pytest.raises(BucketNotFound):
+                self.run(self.store.delete_bucket(BUCKET))
+        elif any(self.keys.values()):
+            with pytest.raises(BucketNotEmpty):
+                self.run(self.store.delete_bucket(BUCKET))
+        else:
+            self.run(self.store.delete_bucket(BUCKET))
+            self.forget_bucket()
+
+    def forget_bucket(self) -> None:
+        self.exists = False
+        self.versioning = Versioning.UNSET
+        self.keys.clear()
+        self.open_uploads.clear()
+        if not self.may_leak:
+            assert not self.rig.registers.live_keys()
+
+    @rule()
+    @precondition(lambda self: not self.exists)
+    def create_bucket(self) -> None:
+        self.run(self.rig.make_bucket())
+        self.exists = True
+
+    @rule(key=KEYS, size=SIZES.filter(bool), fault=FAULTS)
+    @precondition(lambda self: self.exists)
+    def put_through_fault(self, key: bytes, size: int, fault: Fault) -> None:
+        content = self.content(size)
+        self.rig.registers.faults = OneFault(1, fault)
+        with pytest.raises((OutcomeUnknown, Contended)):
+            self.run(self.rig.put(key, content))
+        self.rig.registers.faults = None
+        self.may_leak = True
+        before = {v.version_id: v.content for v in self.keys.get(key, [])}
+        if self.versioning is Versioning.ENABLED:
+            page = self.run(
+                self.store.list_versions(ListRequest(bucket=BUCKET, prefix=key, limit=1))
+            )
+            shown = page.versions[0] if page.versions and page.versions[0].key == key else None
+            is_new = shown is not None and shown.version_id not in before
+        else:
+            shown, is_new = self.run(self.find(key, content))
+        assert not is_new or fault is Fault.LOST
+        if is_new and shown is not None:
+            self.apply_put(key, Version(shown.version_id, content, shown.etag))
+
+    async def find(self, key: bytes, content: bytes) -> tuple[ObjectVersion | None, bool]:
+        try:
+            opened = await self.store.open(BUCKET, ObjectKey(key))
+        except ObjectNotFound:
+            return None, False
+        found = await read_all(opened)
+        return opened.version, found == content
+
+    @rule(write=st.integers(1, 6), fault=FAULTS)
+    @precondition(lambda self: self.exists)
+    def delete_bucket_through_faults(self, write: int, fault: Fault) -> None:
+        faults = OneFault(write, fault)
+        self.rig.registers.faults = faults
+        is_refused = False
+        try:
+            self.run(self.store.delete_bucket(BUCKET))
+            is_gone = True
+        except BucketNotEmpty:
+            is_gone, is_refused = False, True
+        except Unavailable:
+            is_gone = None
+            self.may_leak = True
+        self.rig.registers.faults = None
+        if is_refused:
+            assert any(self.keys.values())
+            return
+        assert not any(self.keys.values())
+        if is_gone is None:
+            # Half a delete: the bucket is there or not; a second delete ends it.
+            with suppress(BucketNotFound):
+                self.run(self.rig.open_store().delete_bucket(BUCKET))
+        with pytest.raises(BucketNotFound):
+            self.run(self.rig.open_store().head_bucket(BUCKET))
+        self.forget_bucket()
+
+    @rule(write=st.integers(1, 6), key=KEYS)
+    @precondition(lambda self: self.exists)
+    def put_revives_bucket_half_deleted(self, write: int, key: bytes) -> None:
+        if any(self.keys.values()):
+            return
+        self.rig.registers.faults = OneFault(write, Fault.REFUSED)
+        try:
+            self.run(self.store.delete_bucket(BUCKET))
+        except Unavailable:
+            pass
+        else:
+            self.rig.registers.faults = None
+            self.forget_bucket()
+            return
+        self.rig.registers.faults = None
+        self.may_leak = True
+        content = self.content(10)
+        made = self.run(self.rig.put(key, content))
+        self.apply_put(key, Version(made.version_id, content, made.etag))
+        # The delete may have ended some uploads before it was stopped.
+        page = self.run(self.store.list_uploads(ListRequest(bucket=BUCKET)))
+        left = {upload.upload_id for upload in page.uploads}
+        self.half_ended |= self.open_uploads.keys() - left
+        self.open_uploads = {i: u for i, u in self.open_uploads.items() if i in left}
 
 
 def split(keys: list[bytes], prefix: bytes, delimiter: bytes) -> tuple[list[bytes], list[bytes]]:

@@ -4,7 +4,8 @@ Owns      the queue between an acceptor and its store, and the one commit in fli
 Order     batches are made in the order of `submit`; puts of one batch keep their order.
 Bounds    a batch holds at most `BATCH_PUTS_MAX` puts; more wait for the next one.
 Failure   a failed commit poisons the store: that batch and everything later fails with the same
-          fault, because after a failed sync nobody knows what the medium holds.
+          fault, because after a failed sync nobody knows what the medium holds. Want of room is no
+          such failure: nothing of that batch was stored, and the next one is tried.
 Tasks     `run` is the only task; it is owned by whoever opened the drive.
 """
 

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from atoll.base.clock import Clock
-from atoll.base.errors import DriveFault, DriveFull, DriveStale, RecordCorrupt
+from atoll.base.errors import DriveFault, DriveFull, DriveStale, RecordCorrupt, StoreError
 from atoll.base.ids import DriveId
 from atoll.base.reply import Reply
 from atoll.core.quorum.messages import (
@@ -154,11 +154,15 @@ class LocalDrive:
         disk = WorkThreads(f"disk-{drive_id[:8]}")
         rooms = Rooms(place, clock)
         database = place.metadata_path / DATABASE_DIRECTORY
+        reason = "is blank" if is_blank else ""
+        damage = ""
         try:
             kv, acceptor = await _open_database(database, commits, rooms, clock)
-            reason = "is blank" if is_blank else ""
         except RecordCorrupt as exc:
-            reason = str(exc)
+            damage = str(exc)
+        if damage:
+            # Not inside the handler: the error's frames keep cursors, and with them the database, open.
+            reason = damage
             await commits.run(lambda: _set_aside(database))
             kv, acceptor = await _open_database(database, commits, rooms, clock)
         facts = acceptor.facts
@@ -339,7 +343,9 @@ async def _open_database(
     try:
         return kv, Acceptor(kv, clock, has_room=rooms.has_room)
     except RecordCorrupt:
-        await kv.close()
+        # What cannot be read can perhaps not be closed in order either; the damage is the news.
+        with contextlib.suppress(StoreError):
+            await kv.close()
         raise
 
 

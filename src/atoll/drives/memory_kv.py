@@ -1,10 +1,11 @@
 """An ordered store in memory with a crash model, the second implementation of `OrderedKv`.
 
-Owns      what a commit looks like in time: queued → durable (visible) after a sync that the test
-          paces.
+Owns      what a commit looks like in time: begun → durable (visible) after a sync that the test
+          paces. Commits end in the order they began.
 Crash     `crash()` gives what a power cut leaves: all synced commits, then any prefix of the
-          unsynced ones.
-Faults    `fail_next_commit` makes the next commit raise, as an EIO on sync does.
+          others, those whose sync is under way or failed included.
+Faults    `fail_next_commit` makes the next commit raise, as an EIO on sync does; `next_fault` is
+          raised instead when it is set.
 """
 
 from __future__ import annotations
@@ -13,8 +14,17 @@ import asyncio
 import bisect
 from collections.abc import Callable, Iterator, Sequence
 
-from atoll.base.errors import DriveIo
+import msgspec
+
+from atoll.base.errors import DriveFull, DriveIo, StoreError
 from atoll.drives.kv import Put, Table
+
+
+class _Commit(msgspec.Struct, eq=False):
+    """A commit that a power cut may still take back."""
+
+    puts: Sequence[Put]
+    is_visible: bool = False
 
 
 class MemoryKv:
@@ -24,13 +34,19 @@ class MemoryKv:
     def __init__(self, sync_delay: Callable[[], float] | None = None) -> None:
         self._rows: dict[Table, dict[bytes, bytes]] = {table: {} for table in Table}
         self._order: dict[Table, list[bytes]] = {table: [] for table in Table}
-        self._sync_delay = sync_delay
-        #: Commits made without sync since the last synced one; a crash keeps a prefix of them.
-        self._unsynced: list[Sequence[Put]] = []
+        self.sync_delay = sync_delay
+        #: Commits that are not synced, oldest first; a crash keeps a prefix of them.
+        self._unsynced: list[_Commit] = []
         self._durable: dict[Table, dict[bytes, bytes]] = {table: {} for table in Table}
-        self._last: asyncio.Future[None] | None = None
+        self._busy_until_s = 0.0
         self.fail_next_commit: bool = False
+        self.next_fault: StoreError | None = None
         self.commit_count = 0
+
+    @property
+    def unsynced_count(self) -> int:
+        """Return how many commits a power cut may take back."""
+        return len(self._unsynced)
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Return a value, or None."""
@@ -49,20 +65,45 @@ class MemoryKv:
         keys = order[: bisect.bisect_left(order, end)]
         return MemoryCursor(keys, dict(self._rows[table]))
 
-    async def commit(self, puts: Sequence[Put], *, sync: bool) -> None:
+    def commit(self, puts: Sequence[Put], *, sync: bool) -> asyncio.Future[None]:
         """Apply puts; with `sync` after the delay of the device, in order."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         self.commit_count += 1
-        if self.fail_next_commit:
-            self.fail_next_commit = False
-            raise DriveIo("The store could not be synced.", errno=5)
-        if sync and self._sync_delay is not None:
-            await asyncio.sleep(self._sync_delay())
-        self._apply(self._rows, puts, ordered=True)
-        self._unsynced.append(puts)
-        if sync:
-            for batch in self._unsynced:
-                self._apply(self._durable, batch, ordered=False)
-            self._unsynced.clear()
+        commit = _Commit(puts)
+        self._unsynced.append(commit)
+        fault = self.next_fault
+        if fault is not None or self.fail_next_commit:
+            self.fail_next_commit, self.next_fault = False, None
+            if isinstance(fault, DriveFull):
+                # Want of room takes nothing; after any other fault nobody knows.
+                self._unsynced.remove(commit)
+            done.set_exception(fault or DriveIo("The store could not be synced.", errno=5))
+            return done
+        delay_s = self.sync_delay() if sync and self.sync_delay is not None else 0.0
+        self._busy_until_s = max(self._busy_until_s, loop.time() + delay_s)
+        if self._busy_until_s > loop.time():
+            loop.call_at(self._busy_until_s, self._end, commit, sync, done)
+        else:
+            self._end(commit, sync, done)
+        return done
+
+    def _end(self, commit: _Commit, sync: bool, done: asyncio.Future[None]) -> None:
+        self._show(commit)
+        if sync and commit in self._unsynced:
+            while self._unsynced:
+                synced = self._unsynced.pop(0)
+                self._show(synced)
+                self._apply(self._durable, synced.puts, ordered=False)
+                if synced is commit:
+                    break
+        if not done.done():
+            done.set_result(None)
+
+    def _show(self, commit: _Commit) -> None:
+        if not commit.is_visible:
+            commit.is_visible = True
+            self._apply(self._rows, commit.puts, ordered=True)
 
     def _apply(
         self, rows: dict[Table, dict[bytes, bytes]], puts: Sequence[Put], *, ordered: bool
@@ -82,10 +123,10 @@ class MemoryKv:
 
     def crash(self, kept_unsynced: int = 0) -> MemoryKv:
         """Return the store a power cut leaves, with the first `kept_unsynced` unsynced commits."""
-        left = MemoryKv(self._sync_delay)
+        left = MemoryKv(self.sync_delay)
         left._durable = {table: dict(rows) for table, rows in self._durable.items()}
-        for batch in self._unsynced[:kept_unsynced]:
-            self._apply(left._durable, batch, ordered=False)
+        for commit in self._unsynced[:kept_unsynced]:
+            self._apply(left._durable, commit.puts, ordered=False)
         left._rows = {table: dict(rows) for table, rows in left._durable.items()}
         left._order = {table: sorted(rows) for table, rows in left._rows.items()}
         return left

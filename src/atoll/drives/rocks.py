@@ -230,13 +230,15 @@ class RocksKv:
         await self._threads.run(self._close)
 
     def _close(self) -> None:
-        self._mark()
         try:
+            self._mark()
+        finally:
             self._tables.clear()
             self._handles.clear()
-            self._db.close()
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
+            try:
+                self._db.close()
+            except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
+                raise sort_error(exc, str(self._path)) from exc
 
 
 class RocksCursor:

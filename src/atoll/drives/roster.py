@@ -109,7 +109,7 @@ class Roster:
             except DriveFault as exc:
                 absent.append(Absent(place=place, drive_id=seat.drive_id, reason=str(exc)))
                 return
-            drive.blank_reason = drive.blank_reason or seat.reason
+            drive.blank_reason = seat.reason or drive.blank_reason
             opened[seat.drive_id] = drive
 
         async with asyncio.TaskGroup() as tasks:

@@ -21,10 +21,9 @@ from atoll.core.formats.object_record import (
     ObjectHead,
     VersionRecord,
     decode_head,
-    decode_summary,
 )
 from atoll.core.formats.upload_record import UploadState, decode_upload
-from atoll.core.quorum.messages import Detail
+from atoll.core.quorum.messages import Detail, Row
 from atoll.objects.contract import ListRequest
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import OWNER_BYTES, split_upload_key
@@ -36,7 +35,6 @@ from atoll.objects.records import (
     version_hint,
 )
 from atoll.objects.values import (
-    ListedKey,
     ObjectPage,
     ObjectVersion,
     Upload,
@@ -72,25 +70,25 @@ class Lister:
     async def list_objects(self, request: ListRequest) -> ObjectPage:
         """List current versions that are not delete markers."""
         bucket = await self._buckets.get(request.bucket)
-        keys: list[ListedKey] = []
         prefixes: list[bytes] = []
         limit = request.limit
         if not limit:
-            return ObjectPage(keys, prefixes, None)
+            return ObjectPage([], prefixes, None)
         window = open_window(b"b/" + bucket.incarnation, request, b"\0", b"\0")
         walk = Walk(self._registers, window, Detail.SUMMARY, bool, limit=limit)
+        rows: list[Row] = []
         while True:
+            rows += walk.take(limit - len(rows) - len(prefixes))
             position = walk.last
             shown = await walk.next()
             if shown is None:
-                return ObjectPage(keys, prefixes, walk.last if walk.is_cut else None)
-            if len(keys) + len(prefixes) == limit:
-                return ObjectPage(keys, prefixes, position)
+                return ObjectPage(load_listed(rows), prefixes, walk.last if walk.is_cut else None)
+            if len(rows) + len(prefixes) == limit:
+                return ObjectPage(load_listed(rows), prefixes, position)
             if shown.group:
                 prefixes.append(shown.group[OWNER_BYTES:])
-                continue
-            key = ObjectKey(shown.row.key[OWNER_BYTES:])
-            keys.append(load_listed(key, decode_summary(shown.row.body)))
+            else:
+                rows.append(shown.row)
 
     async def list_versions(self, request: ListRequest) -> VersionPage:
         """List all versions and delete markers."""

@@ -11,13 +11,15 @@ from typing import Final
 from atoll.base.names import ObjectKey, UploadId, VersionId
 from atoll.core.formats.object_record import (
     NULL_VERSION,
-    ObjectSummary,
     PartEntry,
     StoredChecksum,
     VersionRecord,
+    decode_summaries,
 )
 from atoll.core.formats.part_record import PartRecord
 from atoll.core.formats.upload_record import UploadRecord
+from atoll.core.quorum.messages import Row
+from atoll.objects.keys import OWNER_BYTES
 from atoll.objects.values import (
     Attributes,
     Checksum,
@@ -94,16 +96,19 @@ def load_part_size(entry: PartEntry, algorithm: str) -> PartSize:
     return PartSize(entry.number, entry.size_bytes, checksum)
 
 
-def load_listed(key: ObjectKey, summary: ObjectSummary) -> ListedKey:
-    """Return a row of a listing."""
-    return ListedKey(
-        key,
-        summary.modified_ns,
-        summary.size_bytes,
-        summary.etag,
-        summary.checksum_algorithm,
-        summary.checksum_composite,
-    )
+def load_listed(rows: list[Row]) -> list[ListedKey]:
+    """Return the rows of a listing from register rows with their summaries."""
+    return [
+        ListedKey(
+            ObjectKey(row.key[OWNER_BYTES:]),
+            summary.modified_ns,
+            summary.size_bytes,
+            summary.etag,
+            summary.checksum_algorithm,
+            summary.checksum_composite,
+        )
+        for row, summary in zip(rows, decode_summaries([row.body for row in rows]), strict=True)
+    ]
 
 
 def load_upload(key: ObjectKey, record: UploadRecord) -> Upload:

@@ -132,7 +132,7 @@ class DeleteResult(msgspec.Struct, frozen=True, kw_only=True):
     is_delete_marker: bool
 
 
-class ListedKey(msgspec.Struct, frozen=True):
+class ListedKey(msgspec.Struct, frozen=True, gc=False):
     """One row of an object listing."""
 
     key: ObjectKey

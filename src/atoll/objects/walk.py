@@ -99,14 +99,38 @@ class Walk:
         #: Whether the walk stopped for its budget, not at the window's end.
         self.is_cut = False
 
+    def take(self, room: int) -> list[Row]:
+        """Return up to `room` next rows that lie here, show, and stand alone: many in one step.
+
+        It ends at a group and where more must be fetched; `next` goes on from there.
+        """
+        taken: list[Row] = []
+        rows, shows = self._rows, self._shows
+        while len(taken) < room and self._index < len(rows):
+            start = self._index
+            end = min(start + room - len(taken), len(rows))
+            if self._window.delimiter:
+                end = next((i for i in range(start, end) if self._group_of(rows[i].key)), end)
+            if start == end:
+                break
+            taken += [row for row in rows[start:end] if shows(row.body)]
+            self._index = end
+            self.last = rows[end - 1].key[OWNER_BYTES:]
+        if taken:
+            self._fruitless = 0
+        return taken
+
+    def _group_of(self, key: bytes) -> bytes:
+        key_end = None if self._key_end_of is None else self._key_end_of(key)
+        return self._window.group_of(key, key_end)
+
     async def next(self) -> Shown | None:
         """Return the next row that shows; None: the window or the budget is at its end."""
         while True:
             row = await self._next_row()
             if row is None:
                 return None
-            key_end = None if self._key_end_of is None else self._key_end_of(row.key)
-            group = self._window.group_of(row.key, key_end)
+            group = self._group_of(row.key)
             if not group:
                 self.last = row.key[OWNER_BYTES:]
                 if self._shows(row.body):

@@ -60,6 +60,11 @@ class Repairer:
         self._proposer = proposer
         self._turns = turns
 
+    @property
+    def sets(self) -> tuple[ErasureSet, ...]:
+        """Return the sets of the present map, by index."""
+        return self._proposer.members.map.sets
+
     async def inspect(self, spot: Spot, detail: Detail = Detail.HEAD) -> Copies:
         """Ask every drive of the set for its record of a key, as its medium holds it.
 

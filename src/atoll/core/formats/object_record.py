@@ -11,7 +11,8 @@ Source    docs/formats/object-record.md
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 
 import msgspec
 
@@ -99,7 +100,7 @@ class ObjectHead(msgspec.Struct, frozen=True, array_like=True):
     pending: list[PendingUpload] = []
 
 
-class ObjectSummary(msgspec.Struct, frozen=True, array_like=True):
+class ObjectSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a listing shows of a current version."""
 
     modified_ns: int
@@ -112,6 +113,9 @@ class ObjectSummary(msgspec.Struct, frozen=True, array_like=True):
 _encoder: Final = msgspec.msgpack.Encoder()
 _heads: Final = msgspec.msgpack.Decoder(ObjectHead)
 _summaries: Final = msgspec.msgpack.Decoder(ObjectSummary)
+_summary_rows: Final = msgspec.msgpack.Decoder(list[int | ObjectSummary])
+#: msgpack `array 32`, which its length follows.
+_ARRAY_32: Final = b"\xdd"
 _VERSION_BYTE: Final = bytes((FORMAT,))
 
 
@@ -146,3 +150,22 @@ def encode_summary(current: VersionRecord) -> bytes:
 def decode_summary(raw: bytes) -> ObjectSummary:
     """Return a summary. Raises RecordCorrupt, FormatUnknown."""
     return decode_framed(_summaries, FORMAT, raw, record="object summary")
+
+
+def decode_summaries(raws: Sequence[bytes]) -> list[ObjectSummary]:
+    """Return many summaries. Raises RecordCorrupt, FormatUnknown.
+
+    The version byte is a msgpack integer by itself, so summaries put one after the other are one
+    msgpack array of versions and summaries, decoded by one call.
+    """
+    head = _ARRAY_32 + (2 * len(raws)).to_bytes(4, "big")
+    try:
+        pairs = _summary_rows.decode(head + b"".join(raws))
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+        pairs = []
+    summaries = pairs[1::2]
+    is_right = len(summaries) == len(raws) and set(map(type, summaries)) <= {ObjectSummary}
+    if is_right and set(pairs[::2]) <= {FORMAT}:
+        return cast("list[ObjectSummary]", summaries)
+    # One of them is wrong: which one, and how, is found one by one.
+    return [decode_summary(raw) for raw in raws]

@@ -17,8 +17,8 @@ from typing import Final, Protocol
 
 from atoll.base.errors import Unavailable
 from atoll.base.ids import DriveId
-from atoll.core.placement.cluster_map import ClusterMap
-from atoll.jobs.heal.healer import Depth, Healed, Healer
+from atoll.core.placement.cluster_map import ClusterMap, ErasureSet
+from atoll.jobs.heal.healer import Depth, Healed
 from atoll.jobs.worker import Budget, State, Status
 
 HINTS_MAX: Final = 100_000
@@ -40,17 +40,35 @@ class Absences(Protocol):
         ...
 
 
+class OwnerHealer(Protocol):
+    """Whoever heals a key."""
+
+    async def heal_owner(self, on: ErasureSet, key: bytes, depth: Depth) -> Healed:
+        """Heal a register, its data, and the registers that name data under its key.
+
+        Raises
+            Unavailable: not possible now; try again later.
+        """
+        ...
+
+
 class HintWorker:
     """The hint queue and its worker."""
 
     name = "heal hints"
 
     def __init__(
-        self, healer: Healer, current_map: Callable[[], ClusterMap], absences: Absences
+        self,
+        healer: OwnerHealer,
+        current_map: Callable[[], ClusterMap],
+        absences: Absences,
+        *,
+        hints_max: int = HINTS_MAX,
     ) -> None:
         self._healer = healer
         self._current_map = current_map
         self._absences = absences
+        self._hints_max = hints_max
         #: Keys to heal now → attempts that failed.
         self._ready: dict[_Where, int] = {}
         #: Keys that wait for their next attempt → attempts that failed; in `_due` by time.
@@ -71,7 +89,7 @@ class HintWorker:
         where = (set_index, key)
         if where in self._ready or where in self._waiting:
             return
-        if self.depth >= HINTS_MAX:
+        if self.depth >= self._hints_max:
             self._failed += 1
             return
         self._ready[where] = 0

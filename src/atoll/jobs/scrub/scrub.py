@@ -14,10 +14,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol, TypeVar
 
-from atoll.base.errors import DriveFault, DriveSlow, ShardCorrupt, ShardMissing, Unavailable
+from atoll.base.errors import (
+    Damaged,
+    DriveFault,
+    DriveSlow,
+    ShardCorrupt,
+    ShardMissing,
+    Unavailable,
+)
 from atoll.base.ids import DriveId
 from atoll.core.erasure.geometry import Geometry
 from atoll.core.placement.cluster_map import ClusterMap
@@ -25,6 +32,8 @@ from atoll.drives.contract import Drive, ShardInfo
 from atoll.jobs.heal.healer import Depth, Healed, Healer
 from atoll.jobs.heal.sweep import Sweep
 from atoll.jobs.worker import Budget, State, Status
+
+T = TypeVar("T")
 
 #: Bytes of one shard read at once.
 READ_BYTES: Final = 4 << 20
@@ -86,7 +95,7 @@ class Scrub:
         walk = self._walks[0]
         try:
             bad = await self._read_some(walk, budget)
-        except DriveFault as exc:
+        except (DriveFault, Damaged) as exc:
             self._walks.popleft()
             self._failed += 1
             self._message = f"drive {walk.drive_id[:8]} is left out: {exc}"
@@ -94,24 +103,23 @@ class Scrub:
         self._walks.rotate(-1)
         if walk.is_listed and not walk.shards:
             self._walks.remove(walk)
-        for set_index, key in bad:
-            await self._heal(set_index, key)
+        for (set_index, key), count in bad.items():
+            await self._heal(set_index, key, count)
         return State.BUSY
 
-    async def _read_some(self, walk: _Walk, budget: Budget) -> dict[tuple[int, bytes], None]:
-        """Read shards of a drive up to the budget; return the owners of bad ones."""
+    async def _read_some(self, walk: _Walk, budget: Budget) -> dict[tuple[int, bytes], int]:
+        """Read shards of a drive up to the budget; return how many are bad, by owner."""
         if not walk.shards and not walk.is_listed:
-            async with _in_time():
-                found, walk.cursor = await walk.drive.list_shards(walk.cursor, _LISTED)
+            found, walk.cursor = await _answer(walk.drive.list_shards(walk.cursor, _LISTED))
             walk.shards.extend(found)
             walk.is_listed = not walk.cursor
-        bad: dict[tuple[int, bytes], None] = {}
+        bad: dict[tuple[int, bytes], int] = {}
         end_bytes = self._size_bytes + budget.size_bytes
         while walk.shards and self._size_bytes < end_bytes:
             info = walk.shards[0]
             if not await self._is_good(walk.drive, info):
-                self._damaged += 1
-                bad[info.address.set_index, info.address.key] = None
+                owner = (info.address.set_index, info.address.key)
+                bad[owner] = bad.get(owner, 0) + 1
             del walk.shards[0]
             self._shards += 1
         return bad
@@ -126,8 +134,7 @@ class Scrub:
         for first in range(0, geometry.stripes, at_once):
             count = min(at_once, geometry.stripes - first)
             try:
-                async with _in_time():
-                    blocks = await drive.read_blocks(info.address, shape, first, count)
+                blocks = await _answer(drive.read_blocks(info.address, shape, first, count))
             except ShardMissing:
                 return True
             except ShardCorrupt:
@@ -137,15 +144,17 @@ class Scrub:
                 return False
         return True
 
-    async def _heal(self, set_index: int, key: bytes) -> None:
+    async def _heal(self, set_index: int, key: bytes, count: int) -> None:
         sets = self._current_map().sets
         if not key or set_index >= len(sets):
-            # Whose shard it was is not known; the registers behind it will tell that it is missing.
+            # Whose shard it is cannot be read; the register that names it will tell that it is bad.
             return
         try:
             healed = await self._healer.heal_owner(sets[set_index], key, Depth.BYTES)
         except Unavailable as exc:
             healed = Healed(later=str(exc))
+        # A bad shard that heal does not find is one that nothing names.
+        self._damaged += max(healed.damaged, count)
         self._repaired += healed.repaired
         self._size_bytes += healed.size_bytes
         if healed.later or healed.left:
@@ -172,5 +181,10 @@ class Scrub:
         )
 
 
-class _in_time:  # noqa: N801 (reads as the statement it is)
-    """Placeholder."""
+async def _answer(reply: Awaitable[T]) -> T:
+    """Return a drive's answer. Raises DriveSlow when it takes too long."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            return await reply
+    except TimeoutError as exc:
+        raise DriveSlow(within_s=ANSWER_WITHIN_S) from exc

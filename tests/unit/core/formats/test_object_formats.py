@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atoll.base.errors import Damaged, FormatUnknown, RecordCorrupt
@@ -186,6 +186,7 @@ VERSIONS = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(versions=st.lists(VERSIONS, max_size=4))
 def test_heads_and_pages_come_back_as_they_were(versions: list[VersionRecord]) -> None:
     head = ObjectHead(versions)

@@ -132,6 +132,27 @@ def test_tags_change_in_a_page_and_nothing_else_does() -> None:
     asyncio.run(run())
 
 
+def test_many_writers_of_one_key_all_get_their_version() -> None:
+    async def run(seed: int) -> None:
+        chance = random.Random(seed)
+        rig = Rig(yields=lambda: chance.randrange(3))
+        await rig.make_bucket(Versioning.ENABLED)
+        made: list[str] = []
+
+        async def write(number: int) -> None:
+            for turn in range(8):
+                made.append((await rig.put(KEY, b"%d %d" % (number, turn))).version_id)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(16):
+                group.create_task(write(number))
+        assert sorted(await list_ids(rig)) == sorted(made)
+        assert await rig.named() == set(rig.bytes.contents)
+
+    for seed in range(4):
+        asyncio.run(run(seed))
+
+
 def test_writers_and_readers_of_one_key_with_pages_agree() -> None:
     async def run(seed: int) -> None:
         chance = random.Random(seed)

@@ -7,9 +7,11 @@ from atoll.s3.listings.paging import (
     decode_token,
     encode_token,
     encode_url,
+    encode_url_page,
     is_url_encoded,
     page_limit,
 )
+from atoll.s3.xml.render import escape, escape_page
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(None, 1000), (0, 0), (7, 7), (5000, 1000)])
@@ -51,3 +53,26 @@ def test_only_url_encoding_exists():
     with pytest.raises(S3Error):
         is_url_encoded({"EncodingType": "xml"})
     assert encode_url("a b/c+é\x01*~") == "a%20b/c%2B%C3%A9%01*~"
+
+
+KEYS = [
+    [],
+    [b""],
+    [b"a", b"b/c-._~*"],
+    [b"a%b", b"%25", b"(x) + &<>\"'", b"plain"],
+    [bytes((byte,)) for byte in range(0x80)],
+    ["é".encode(), b"a b"],
+    ["ключ/日本語/🙂".encode(), b"a", "щыъэ".encode()],
+    [b"not\xffutf-8", b"\x80"],
+]
+
+
+@pytest.mark.parametrize("raws", KEYS)
+def test_a_page_of_keys_is_encoded_as_one_by_one(raws):
+    expected = [encode_url(raw.decode("utf-8", "replace")) for raw in raws]
+    assert encode_url_page(raws) == expected
+
+
+@pytest.mark.parametrize("raws", [*KEYS, [b"a\nb", b"c"], [b"a\nb&", b"<c"]])
+def test_a_page_of_keys_is_escaped_as_one_by_one(raws):
+    assert escape_page(raws) == [escape(raw.decode("utf-8", "replace")) for raw in raws]

@@ -21,7 +21,7 @@ def test_members_stand_in_the_order_of_the_model_under_the_namespace():
     assert document == (
         b'<?xml version="1.0" encoding="UTF-8"?>\n'
         b'<CompleteMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-        b"<Bucket>b</Bucket><Key>k</Key><ETag>&quot;e&quot;</ETag></CompleteMultipartUploadResult>"
+        b'<Bucket>b</Bucket><Key>k</Key><ETag>"e"</ETag></CompleteMultipartUploadResult>'
     )
 
 
@@ -50,8 +50,15 @@ def test_an_attribute_declares_its_namespace():
     assert render_structure(output("GetBucketAcl"), {"Grants": [grant]}) == (
         "<AccessControlList><Grant>"
         '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
-        "<ID>m&quot;e</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>"
+        '<ID>m"e</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>'
         "</AccessControlList>"
+    )
+
+
+def test_quotes_stay_in_content_and_not_in_attributes():
+    grant = {"Grantee": {"Type": 'C"<', "ID": 'm"<'}}
+    assert render_structure(output("GetBucketAcl"), {"Grants": [grant]}).endswith(
+        ' xsi:type="C&quot;&lt;"><ID>m"&lt;</ID></Grantee></Grant></AccessControlList>'
     )
 
 
@@ -59,7 +66,7 @@ def test_an_attribute_declares_its_namespace():
     ("text", "escaped"),
     [
         ("plain é\n\t", "plain é\n\t"),
-        ("<&>\"'", "&lt;&amp;&gt;&quot;'"),
+        ("<&>\"'", "&lt;&amp;&gt;\"'"),
         ("a\rb", "a&#xd;b"),
         ("\x01\x1f\ufffe", "&#x1;&#x1f;&#xfffe;"),
     ],

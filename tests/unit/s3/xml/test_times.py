@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from atoll.s3.xml.times import (
-    IsoPage,
     datetime_from_ns,
     ns_from_datetime,
     parse_http_date,
@@ -13,6 +12,7 @@ from atoll.s3.xml.times import (
     render_http_date,
     render_iso,
     render_iso_ns,
+    render_iso_page,
 )
 
 WHEN = datetime(2006, 2, 3, 16, 45, 9, tzinfo=UTC)
@@ -50,9 +50,9 @@ def test_times_are_written_as_s3_does():
 
 
 def test_a_page_renders_times_as_one_by_one():
-    page = IsoPage()
     first_ns = ns_from_datetime(WHEN)
-    for step in range(300):
-        time_ns = first_ns + step * 7_919_000_000_001 * (step % 5)
-        assert page.render(time_ns) == render_iso_ns(time_ns)
-    assert page.render(0) == "1970-01-01T00:00:00.000Z"
+    times_ns = [first_ns + step * 7_919_000_000_001 * (step % 5) for step in range(300)]
+    times_ns += [first_ns + step * 77_000_000 for step in range(100)]
+    assert render_iso_page(times_ns) == [render_iso_ns(time_ns) for time_ns in times_ns]
+    assert render_iso_page([0]) == ["1970-01-01T00:00:00.000Z"]
+    assert render_iso_page([]) == []

@@ -1,0 +1,1 @@
+"""Scan: remove what nothing names any more: orphans, old tombstones, stale uploads."""

@@ -1,0 +1,66 @@
+"""End multipart uploads that nobody will, and forget those that came to their end.
+
+Owns      when, and how much at a time; what ending means is the object layer's.
+Source    docs/design/scan.md, docs/design/multipart.md
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from atoll.base.clock import Clock
+from atoll.base.units import NS_PER_S
+from atoll.jobs.worker import Budget, State, Status
+
+#: Registers looked at by one step: ending one upload can mean thousands of parts.
+_ROWS_MAX: Final = 64
+
+
+class Expired(Protocol):
+    """What one step of the object layer did."""
+
+    @property
+    def ended(self) -> int:
+        """Return the number of uploads and orphaned parts that were ended."""
+        ...
+
+    @property
+    def next_start(self) -> bytes | None:
+        """Return where to go on; None: done."""
+        ...
+
+
+class UploadStore(Protocol):
+    """Whoever keeps uploads."""
+
+    async def expire_uploads(self, older_than_ns: int, budget: int, start: bytes = b"") -> Expired:
+        """End uploads begun, and forget those completed, before `older_than_ns`; one step."""
+        ...
+
+
+class UploadScan:
+    """One scan of all uploads and parts."""
+
+    def __init__(self, name: str, store: UploadStore, clock: Clock, *, age_s: float) -> None:
+        self.name = name
+        self._store = store
+        self._older_than_ns = clock.time_ns() - int(age_s * NS_PER_S)
+        self._start = b""
+        self._ended = 0
+
+    async def step(self, budget: Budget) -> State:
+        """Look at the next uploads."""
+        rows = min(budget.rows, _ROWS_MAX)
+        found = await self._store.expire_uploads(self._older_than_ns, rows, self._start)
+        self._ended += found.ended
+        if found.next_start is None:
+            return State.DONE
+        self._start = found.next_start
+        return State.BUSY
+
+    async def wait(self) -> None:
+        """A scan always has work until it is done."""
+
+    def status(self) -> Status:
+        """Return progress: uploads and orphaned parts ended."""
+        return Status(name=self.name, done=self._ended, repaired=self._ended)

@@ -1,0 +1,125 @@
+"""Scenario 7: small file systems that fill up. Needs the right to mount a tmpfs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.history import make_content
+from cluster.node_process import NodeProcess, wait_until
+from cluster.s3_client import S3Client
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+_MIB = 1 << 20
+_DRIVE_BYTES = 96 * _MIB
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[NodeProcess]:
+    """Return a node whose drives are small file systems of their own."""
+    drives = [tmp_path / "drives" / f"d{number}" for number in range(4)]
+    mounted = []
+    try:
+        for drive in drives:
+            drive.mkdir(parents=True)
+            command = ["mount", "-t", "tmpfs", "-o", f"size={_DRIVE_BYTES}", "tmpfs", str(drive)]
+            if subprocess.run(command, capture_output=True, check=False).returncode:
+                pytest.skip("mounting a tmpfs is not permitted here")
+            mounted.append(drive)
+        with NodeProcess(tmp_path, drives=drives) as running:
+            yield running
+    finally:
+        for drive in mounted:
+            subprocess.run(["umount", "--lazy", str(drive)], check=True)
+
+
+def _fill(client: S3Client, name: str, size: int) -> list[str]:
+    """Put objects until there is no room; return the keys that were taken."""
+    kept = []
+    for number in range(10_000):
+        key = f"/box/{name}{number:04}"
+        answer = client.put(key, make_content(key, size))
+        if answer.status != 200:
+            assert answer.status in (503, 507), answer.body
+            return kept
+        kept.append(key)
+    raise AssertionError("the drives never got full")
+
+
+def _check(client: S3Client, keys: list[str], size: int) -> None:
+    for key in keys:
+        assert client.get(key).body == make_content(key, size), key
+
+
+@pytest.mark.parametrize("size", [2 * _MIB, 200_000, 8192])
+def test_s07_full_drives_refuse_writes_and_serve_everything_else(
+    node: NodeProcess, client: S3Client, size: int
+) -> None:
+    if size < 16_384:
+        # Small objects would take long to fill a drive: most of the room is taken from outside.
+        for drive in node.drives:
+            (drive / "ballast").write_bytes(bytes(_DRIVE_BYTES - 28 * _MIB))
+    kept = _fill(client, "k", size)
+    assert len(kept) > 5
+    upload_refused = client.put("/box/again", make_content("again", size))
+    assert upload_refused.status in (503, 507)
+    _check(client, kept[:: max(1, len(kept) // 20)], size)
+    assert len(list(client.list_keys("box"))) == len(kept)
+    # Deletes are what a full drive is asked for.
+    gone = kept[: len(kept) // 2]
+    for key in gone:
+        assert client.delete(key).status == 204
+    kept = kept[len(gone) :]
+    assert len(list(client.list_keys("box"))) == len(kept)
+    if size < 16_384:
+        for drive in node.drives:
+            (drive / "ballast").unlink()
+    # Room comes back without a restart.
+    wait_until(lambda: client.put("/box/room", make_content("room", size)).status == 200, 20.0)
+    node.kill()
+    node.start()
+    _check(client, kept[:: max(1, len(kept) // 20)], size)
+
+
+def test_s07_drives_filled_from_outside_recover_without_a_restart(
+    node: NodeProcess, client: S3Client
+) -> None:
+    key = "/box/before"
+    content = make_content(key, 2 * _MIB)
+    assert client.put(key, content).status == 200
+    for drive in node.drives:
+        _take_all(drive / "ballast")
+    for size in (0, 4096, 100_000, 2 * _MIB):
+        assert client.put(f"/box/refused{size}", bytes(size)).status in (500, 503, 507)
+    assert client.get(key).body == content
+    assert list(client.list_keys("box"))[0] == "before"
+    for drive in node.drives:
+        (drive / "ballast").unlink()
+    wait_until(lambda: client.put("/box/after", content).status == 200, 20.0)
+    assert client.delete(key).status == 204
+    assert client.drive_states() == ["ok"] * 4
+    assert node.stop() == 0
+    node.start()
+    assert client.get("/box/after").body == content
+
+
+def _take_all(path: Path) -> None:
+    """Take every byte of a file system."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(file, bytes(_MIB))
+    except OSError:
+        pass
+    try:
+        while True:
+            os.write(file, bytes(4096))
+    except OSError:
+        pass
+    finally:
+        os.close(file)
