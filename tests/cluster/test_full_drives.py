@@ -94,7 +94,9 @@ def test_s07_drives_filled_from_outside_recover_without_a_restart(
     assert client.put(key, content).status == 200
     for drive in node.drives:
         _take_all(drive / "ballast")
-    for size in (0, 4096, 100_000, 2 * _MIB):
+    # A measured capacity is believed for a moment.
+    wait_until(lambda: client.put("/box/probe", bytes(8192)).status != 200, 5.0)
+    for size in (4096, 100_000, 2 * _MIB):
         assert client.put(f"/box/refused{size}", bytes(size)).status in (500, 503, 507)
     assert client.get(key).body == content
     assert list(client.list_keys("box"))[0] == "before"

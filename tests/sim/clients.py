@@ -9,8 +9,9 @@ Data      some values name data whose shards are on a write quorum before the na
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
+from typing import Any
 
 from atoll.base.errors import (
     BucketNotFound,
@@ -19,7 +20,6 @@ from atoll.base.errors import (
     PreconditionFailed,
     QuorumLost,
     StorageFull,
-    StoreError,
     Unavailable,
 )
 from atoll.base.ids import DataId, clock_from_ms, make_data_id
@@ -27,9 +27,8 @@ from atoll.core.quorum.fold import Outcome as RoundOutcome
 from atoll.core.quorum.messages import Detail, Value
 from atoll.registers.contract import Cell, Change, Outcome, ScanRange
 from atoll.registers.fan_out import Round
-from atoll.registers.scanner import Scanner
 from sim.history import ANY, Operation, Token
-from sim.world import Host, World
+from sim.world import Host, World, finish
 
 #: Errors after which a write certainly did not happen.
 CERTAIN = (Contended, QuorumLost, StorageFull, BucketNotFound)
@@ -82,9 +81,7 @@ class Client:
 
     async def swap(self, key: bytes, expected: Token, *, seal_epoch: int = 0) -> None:
         """Write if `expected` is there."""
-        await self._write(
-            "swap", key, self.new_token(), expects=(expected,), seal_epoch=seal_epoch
-        )
+        await self._write("swap", key, self.new_token(), expects=(expected,), seal_epoch=seal_epoch)
 
     async def delete(self, key: bytes) -> None:
         """Remove a key."""
@@ -235,25 +232,17 @@ class Client:
         return rows
 
 
-async def call(client: Client, work: object, *, limit_s: float = 30.0) -> bool:
+async def call(client: Client, work: Coroutine[Any, Any, Any], *, limit_s: float = 30.0) -> bool:
     """Run one operation in its host; return whether it came to a clear end."""
     counts = client.world.history.counts
     counts["asked"] += 1
-    task = client.host.run(work)  # type: ignore[arg-type]
-    await asyncio.wait({task}, timeout=limit_s)
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
-        counts["hung"] += 1
+    task = client.host.run(work)
+    if not await finish(task, limit_s=limit_s):
+        counts["cut off"] += 1
         return False
-    if task.cancelled():
-        counts["crashed"] += 1
-        return False
-    exc = task.exception()
-    if exc is not None and not isinstance(exc, StoreError):
-        raise exc
-    if isinstance(exc, Unavailable):
-        counts[type(exc).__name__] += 1
+    outcome = task.result()
+    if isinstance(outcome, Unavailable):
+        counts[type(outcome).__name__] += 1
         return False
     counts["clear"] += 1
     return True
@@ -261,6 +250,3 @@ async def call(client: Client, work: object, *, limit_s: float = 30.0) -> bool:
 
 def _inline_of(token: Token) -> bytes:
     return b"bytes of " + (token or b"")
-
-
-__all__ = ["CERTAIN", "Client", "Scanner", "call", "cell_of", "token_of"]

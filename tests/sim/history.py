@@ -122,7 +122,7 @@ def _search(operations: list[Operation]) -> bool:
         seen.add(state)
         first_end = FOREVER
         candidates: list[int] = []
-        # `operations` are in order of their begin, so the walk ends at the first that began too late.
+        # They are in order of their begin: the walk ends at the first that began too late.
         for index in range(_first_undone(done), count):
             if done >> index & 1:
                 continue

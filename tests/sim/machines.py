@@ -296,4 +296,3 @@ def _done(result: Any) -> Reply[Any]:
     reply: Reply[Any] = Reply()
     reply.set_result(result)
     return reply
-

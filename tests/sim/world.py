@@ -116,8 +116,8 @@ class Host:
         self.run(self.registers.run())
 
     def run(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Start work that dies with the process."""
-        task = self._world.start(work)
+        """Start work that dies with the process; a StoreError is its result, not its end."""
+        task = self._world.start(_outcome(work))
         self.tasks[task] = None
         task.add_done_callback(lambda done: self.tasks.pop(done, None))
         return task
@@ -216,9 +216,7 @@ class World:
         machine.replace([int(index) for index in sets], self.map.epoch)
         self.blank[machine.drive_id] = None
         for host in self.hosts:
-            self.loop.call_later(
-                self.random.uniform(0, 1.5), setattr, host.map, "known", self.map
-            )
+            self.loop.call_later(self.random.uniform(0, 1.5), setattr, host.map, "known", self.map)
 
     async def rebuild(self, machine: Machine) -> None:
         """Rebuild a blank drive, page by page, until it votes on everything."""
@@ -227,8 +225,7 @@ class World:
             if other is not machine:
                 await self._teach(other, epoch)
         while machine.acceptor.facts.copied_until:
-            with suppress(StoreError):
-                await self._copy(machine)
+            await self._copy(machine)
             await asyncio.sleep(self.random.uniform(0.01, 0.2))
         self.blank.pop(machine.drive_id, None)
 
@@ -250,11 +247,7 @@ class World:
         index, start = next(iter(machine.acceptor.facts.copied_until.items()))
         on = self.map.sets[index]
         copy = host.registers.repairer.copy_page(on, machine.drive_id, start, KEYS_END, 3)
-        task = host.run(copy)
-        await asyncio.wait({task}, timeout=10.0)
-        task.cancel()
-        if task.done() and not task.cancelled() and (exc := task.exception()) is not None:
-            raise exc
+        await finish(host.run(copy), limit_s=10.0)
 
     def heal(self) -> None:
         """End every fault but blankness: network, power, devices, clocks."""
@@ -282,9 +275,7 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(
-    seed: int, shape: Shape, rules: Rules | None = None
-) -> Any:
+async def open_world(seed: int, shape: Shape, rules: Rules | None = None) -> Any:
     """Open a world; all its tasks end with it."""
     async with asyncio.TaskGroup() as tasks:
         world = World(tasks, random.Random(seed), shape, rules or Rules())
@@ -298,15 +289,23 @@ async def until(is_so: Callable[[], bool], *, limit_s: float, step_s: float = 0.
     """Wait until something is so; return whether it is."""
     loop = asyncio.get_running_loop()
     end = loop.time() + limit_s
-    while not is_so() and loop.time() < end:
+    while not (so := is_so()) and loop.time() < end:  # noqa: ASYNC110 (virtual time)
         await asyncio.sleep(step_s)
-    return is_so()
+    return so
 
 
-async def attempt(work: Awaitable[Any]) -> StoreError | None:
-    """Await something that a fault may spoil; return the error."""
+async def finish(task: asyncio.Task[Any], *, limit_s: float) -> bool:
+    """Wait for a task, at most `limit_s`, then cancel it; return whether it ended by itself."""
+    await asyncio.wait({task}, timeout=limit_s)
+    if task.done():
+        return not task.cancelled()
+    task.cancel()
+    await asyncio.wait({task})
+    return False
+
+
+async def _outcome(work: Awaitable[Any]) -> Any:
     try:
-        await work
+        return await work
     except StoreError as exc:
         return exc
-    return None

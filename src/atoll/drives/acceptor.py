@@ -68,6 +68,7 @@ from atoll.drives.facts import Facts, SealFact
 from atoll.drives.group_commit import GroupCommit, OnDurable
 from atoll.drives.kv import OrderedKv, Put, Table
 from atoll.drives.recent import RecentRecords
+from atoll.drives.rules import AcceptorRules as AcceptorRules
 from atoll.drives.scanner import scan_rows
 from atoll.drives.unreadable import UnreadableRecords
 
@@ -85,18 +86,6 @@ DATA_AGE_MAX: Final = (24 * 3600 * 1000) << CLOCK_COUNTER_BITS
 RECENT_BYTES_MAX: Final = 8 << 20
 PROPOSER_LAST: Final = (1 << 64) - 1
 SEAL_PREFIX_BYTES: Final = 10
-
-
-class AcceptorRules(msgspec.Struct, frozen=True, kw_only=True):
-    """Safety rules that proofs switch off one by one; production has them all."""
-
-    promises_survive_restart: bool = True
-    prepare_waits_for_sync: bool = True
-    tombstones_leave_horizon: bool = True
-    seals_hold: bool = True
-    blank_drives_abstain: bool = True
-    old_data_is_refused: bool = True
-    unreadable_records_bind: bool = True
 
 
 class _Pending(msgspec.Struct):

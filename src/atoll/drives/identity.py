@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import xxhash
 
 from atoll.base.errors import DriveReadOnly, FormatUnknown, RecordCorrupt, StoreError
 from atoll.core.placement.cluster_map import ClusterMap
@@ -39,6 +40,8 @@ class DriveIdentity(msgspec.Struct, frozen=True, kw_only=True):
     map: ClusterMap
     generations: dict[str, int]
     is_formed: bool
+    #: Of the document with an empty checksum. Rot in the map would move keys or shrink a quorum.
+    checksum: str = ""
 
 
 class DriveLock:
@@ -94,6 +97,8 @@ def read_identity(path: Path) -> DriveIdentity | None:
         found = msgspec.json.decode(raw, type=DriveIdentity)
     except msgspec.DecodeError as exc:
         raise RecordCorrupt(f"drive.json is damaged: {exc}", path=str(path)) from exc
+    if found.checksum != _checksum(found):
+        raise RecordCorrupt("drive.json does not match its checksum.", path=str(path))
     if found.format != FORMAT:
         raise FormatUnknown(version=found.format, path=str(path))
     return found
@@ -101,6 +106,7 @@ def read_identity(path: Path) -> DriveIdentity | None:
 
 def write_identity(path: Path, identity: DriveIdentity) -> None:
     """Replace the identity of a directory; durable when it returns."""
+    identity = msgspec.structs.replace(identity, checksum=_checksum(identity))
     temporary = path / (IDENTITY_FILE + ".new")
     with open(temporary, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(identity), indent=2))
@@ -108,3 +114,8 @@ def write_identity(path: Path, identity: DriveIdentity) -> None:
         os.fsync(file.fileno())
     temporary.replace(path / IDENTITY_FILE)
     sync_directory(path)
+
+
+def _checksum(identity: DriveIdentity) -> str:
+    plain = msgspec.json.encode(msgspec.structs.replace(identity, checksum=""))
+    return xxhash.xxh3_128_hexdigest(plain)

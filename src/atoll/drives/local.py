@@ -42,6 +42,7 @@ from atoll.core.quorum.messages import (
     Shown,
 )
 from atoll.drives.acceptor import Acceptor
+from atoll.drives.compaction import Compaction
 from atoll.drives.contract import (
     DriveState,
     DriveStatus,
@@ -191,13 +192,18 @@ class LocalDrive:
             on_io_error=acceptor.commit.poison,
         )
         await shards.open()
-        drive = cls(drive_id, place, acceptor, shards, rooms, _Closers(kv, commits, disk))
+        compaction = Compaction(kv, disk, rooms.metadata)
+        rooms.storage.on_full = rooms.metadata.on_full = compaction.want
+        closers = _Closers(kv, commits, disk, compaction)
+        drive = cls(drive_id, place, acceptor, shards, rooms, closers)
         drive.blank_reason = reason
         return drive
 
     async def run(self) -> None:
-        """Commit what is queued, until cancelled."""
-        await self.acceptor.commit.run()
+        """Commit what is queued and compact when it is full, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.acceptor.commit.run())
+            tasks.create_task(self._closers.compaction.run())
 
     @property
     def drive_id(self) -> DriveId:
@@ -323,8 +329,11 @@ class LocalDrive:
 class _Closers:
     """What is closed last, in order."""
 
-    def __init__(self, kv: RocksKv, commits: WorkThreads, disk: WorkThreads) -> None:
+    def __init__(
+        self, kv: RocksKv, commits: WorkThreads, disk: WorkThreads, compaction: Compaction
+    ) -> None:
         self.kv = kv
+        self.compaction = compaction
         self._commits = commits
         self._disk = disk
 

@@ -9,6 +9,7 @@ Scale     1 % of the file system, at least 64 MiB and at most 10 GiB; a small on
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -54,6 +55,8 @@ class FileSystemRoom:
     def __init__(self, path: Path, reserve_bytes: int | None = None) -> None:
         self._path = path
         self._reserve_bytes = reserve_bytes
+        #: Called, in the thread that asks, when there is no room.
+        self.on_full: Callable[[], None] = _nobody_cares
 
     def measure(self) -> Capacity:
         """Return size and free bytes. Raises DriveFault where the file system does not answer."""
@@ -76,6 +79,11 @@ class FileSystemRoom:
         capacity = self.measure()
         reserve = self.reserve(capacity)
         if capacity.free_bytes - wanted_bytes < reserve:
+            self.on_full()
             raise DriveFull(
                 path=str(self._path), free_bytes=capacity.free_bytes, reserve_bytes=reserve
             )
+
+
+def _nobody_cares() -> None:
+    """Do nothing."""

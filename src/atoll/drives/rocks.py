@@ -35,6 +35,8 @@ WRITE_BUFFER_BYTES: Final = 16 * MIB
 CACHE_BYTES: Final = 8 * MIB
 BLOB_BYTES_MIN: Final = 1 * KIB
 BLOB_FILE_BYTES: Final = 64 * MIB
+#: Part of the blob files, oldest first, whose live values a compaction moves; RocksDB's own default.
+BLOB_CUTOFF: Final = 0.25
 #: Seconds between a synced write and the mark that vouches for it. An idle database writes none.
 MARK_DELAY_S: Final = 1.0
 
@@ -45,6 +47,9 @@ _NAMES: Final = {
     Table.FACTS: "facts",
 }
 _MARK: Final = "sequence"
+_BLOB_CUTOFF: Final = "blob_garbage_collection_age_cutoff"
+#: Tables whose values lie in blob files.
+_LARGE: Final = (Table.INLINE, Table.SHARDS)
 
 
 def _table_options(table: Table, cache: rocksdict.Cache) -> rocksdict.Options:
@@ -58,7 +63,7 @@ def _table_options(table: Table, cache: rocksdict.Cache) -> rocksdict.Options:
     options.set_compression_type(rocksdict.DBCompressionType.none())
     options.set_write_buffer_size(WRITE_BUFFER_BYTES // 2)
     options.set_max_write_buffer_number(3)
-    if table in (Table.INLINE, Table.SHARDS):
+    if table in _LARGE:
         # Large values are written once to blob files; compaction moves keys only.
         options.set_enable_blob_files(True)
         options.set_min_blob_size(BLOB_BYTES_MIN)
@@ -115,6 +120,10 @@ class RocksKv:
         self._synced.sync = True
         self._plain = rocksdict.WriteOptions()
         self._mark_timer: asyncio.TimerHandle | None = None
+        #: The last write found no room, and the log ends in a torn record.
+        self._is_out_of_room = False
+        #: Values deleted since the start; what they took is given back by `compact`.
+        self.deleted_count = 0
 
     @classmethod
     def open(cls, path: Path, threads: WorkThreads) -> RocksKv:
@@ -190,6 +199,7 @@ class RocksKv:
         for table, key, value in ((put.table, put.key, put.value) for put in puts):
             if value is None:
                 batch.delete(key, handles[table])
+                self.deleted_count += table in _LARGE
             else:
                 batch.put(key, value, handles[table])
         if sync and self._mark_timer is None:
@@ -201,13 +211,20 @@ class RocksKv:
         try:
             self._db.write(batch, self._synced if sync else self._plain)
         except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
+            fault = sort_error(exc, str(self._path))
+            self._is_out_of_room = isinstance(fault, DriveFull)
+            raise fault from exc
+        self._is_out_of_room = False
 
     def _queue_mark(self) -> None:
         self._mark_timer = None
         self._threads.run(self._mark).add_done_callback(_ignore)
 
     def _mark(self) -> None:
+        if self._is_out_of_room:
+            # RocksDB begins a new log once there is room. A sync of the log that lacked it would be an error
+            # that nothing but a restart clears.
+            raise DriveFull("The drive's database has no room.", path=str(self._path))
         try:
             reached = self._db.latest_sequence_number()
             # Commits without sync have numbers too; the mark may only vouch for what is on the
@@ -216,6 +233,25 @@ class RocksKv:
         except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
             raise sort_error(exc, str(self._path)) from exc
         _write_mark(self._path, reached)
+
+    def compact(self, room_bytes: int) -> None:
+        """Drop what was deleted, writing at most about `room_bytes`. Blocks.
+
+        Keys are rewritten and blob files without live values removed. Live values move out of the oldest
+        blob files as far as the room allows; those files go at the next pass at the latest.
+        """
+        for table in _LARGE:
+            held = self._tables[table]
+            try:
+                total = held.property_int_value("rocksdb.total-blob-file-size") or 0
+                cutoff = min(1.0, room_bytes / total) if total else 1.0
+                held.set_options({_BLOB_CUTOFF: f"{cutoff:.3f}"})
+                try:
+                    held.compact_range(None, None)
+                finally:
+                    held.set_options({_BLOB_CUTOFF: f"{BLOB_CUTOFF}"})
+            except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
+                raise sort_error(exc, str(self._path)) from exc
 
     def estimate_records(self) -> int:
         """Return about how many register records the database holds; 0 when it cannot say."""

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 import msgspec
 
 from atoll.base.clock import Clock, Entropy
-from atoll.base.errors import DriveFault, StoreError
+from atoll.base.errors import DriveFault, RecordCorrupt, StoreError
 from atoll.base.ids import DriveId
 from atoll.core.placement.cluster_map import ClusterMap
-from atoll.core.placement.formation import Claim, Formation, Seat, form
+from atoll.core.placement.formation import Claim, Formation, Seat, Unreadable, form
 from atoll.core.placement.sets import Layout
 from atoll.drives.identity import (
     FORMAT,
@@ -63,7 +63,7 @@ class Roster:
         Raises
             DriveLocked: another process owns one of them.
             FormationError: they form no cluster.
-            RecordCorrupt, FormatUnknown: an identity cannot be read; nothing was changed.
+            FormatUnknown: a later version wrote an identity; nothing was changed.
         """
         locks: list[DriveLock] = []
         try:
@@ -176,8 +176,11 @@ def _take_locks(place: LocalPlace) -> list[DriveLock]:
     return locks
 
 
-def _claim(place: LocalPlace) -> Claim | None:
-    found = read_identity(place.path)
+def _claim(place: LocalPlace) -> Claim | Unreadable | None:
+    try:
+        found = read_identity(place.path)
+    except RecordCorrupt as exc:
+        return Unreadable(reason=str(exc))
     if found is None:
         return None
     return Claim(

@@ -62,7 +62,7 @@ class _Entry:
 
     __slots__ = ("ended_ns", "job_id", "kind", "phase", "reason", "started_ns", "target", "worker")
 
-    def __init__(self, job_id: str, kind: str, target: str, started_ns: int) -> None:
+    def __init__(self, *, job_id: str, kind: str, target: str, started_ns: int) -> None:
         self.job_id = job_id
         self.kind = kind
         self.target = target
@@ -98,7 +98,9 @@ class Ledger:
                 return self._show(entry)
         if len(running) >= RUNNING_MAX:
             raise Throttled("Too many jobs run.", limit=RUNNING_MAX)
-        entry = _Entry(self._new_id(), kind, target, self._clock.time_ns())
+        entry = _Entry(
+            job_id=self._new_id(), kind=kind, target=target, started_ns=self._clock.time_ns()
+        )
         entry.worker = make(entry.job_id)
         self._entries[entry.job_id] = entry
         self._runner.start(

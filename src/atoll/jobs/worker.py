@@ -23,8 +23,8 @@ from atoll.base.errors import StoreError
 
 _LOG: Final = logging.getLogger(__name__)
 
-_RETRY_FIRST_S: Final = 0.5
-_RETRY_MAX_S: Final = 60.0
+RETRY_FIRST_S: Final = 0.5
+RETRY_MAX_S: Final = 60.0
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,8 +115,11 @@ class _Run:
 class Runner:
     """Runs workers until they are done or the runner is closed."""
 
-    def __init__(self, *, pace: float, budget: Budget | None = None) -> None:
+    def __init__(
+        self, *, pace: float, budget: Budget | None = None, retry_first_s: float = RETRY_FIRST_S
+    ) -> None:
         self._pace = pace
+        self._retry_first_s = retry_first_s
         self._budget = budget or Budget()
         self._runs: dict[str, _Run] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -186,7 +189,7 @@ class Runner:
     async def _repeat(self, run: _Run) -> None:
         loop = asyncio.get_running_loop()
         worker = run.worker
-        retry_s = _RETRY_FIRST_S
+        retry_s = self._retry_first_s
         while True:
             began_s = loop.time()
             try:
@@ -196,9 +199,9 @@ class Runner:
                     _LOG.warning("job %s: %s", worker.name, exc)
                 run.error = str(exc)
                 await asyncio.sleep(retry_s)
-                retry_s = min(retry_s * 2, _RETRY_MAX_S)
+                retry_s = min(retry_s * 2, RETRY_MAX_S)
                 continue
-            retry_s = _RETRY_FIRST_S
+            retry_s = self._retry_first_s
             run.error = ""
             if state is State.DONE:
                 return

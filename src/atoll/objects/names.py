@@ -44,7 +44,7 @@ class DataNames:
     def __init__(self, store: ByteStore) -> None:
         self._pages = Pages(store)
 
-    async def refs(self, key: bytes, head: bytes) -> AsyncGenerator[DataRef, None]:
+    async def refs(self, key: bytes, head: bytes, /) -> AsyncGenerator[DataRef, None]:
         """Iterate over all data that the head of `key` names, pages and manifests included.
 
         Raises Damaged and Unavailable when a page or manifest cannot be read; what comes behind it
@@ -93,8 +93,9 @@ class DataNames:
                     if part.ref is not None:
                         yield with_owner(part.ref, owner)
 
-    async def _page_refs(self, owner: bytes, pages: Sequence[PageRef]) -> AsyncGenerator[DataRef,
-    None]:
+    async def _page_refs(
+        self, owner: bytes, pages: Sequence[PageRef]
+    ) -> AsyncGenerator[DataRef, None]:
         waiting = list(reversed(pages))
         while waiting:
             ref = waiting.pop()
@@ -107,7 +108,7 @@ class DataNames:
                 yield data
 
 
-def bucket_ranges(name: BucketName, incarnation: bytes, prefix: bytes) -> tuple[KeyRange, ...]:
+def bucket_ranges(name: BucketName, *, incarnation: bytes, prefix: bytes) -> tuple[KeyRange, ...]:
     """Return the register keys of a bucket's objects, uploads and parts under a key prefix.
 
     The bucket's own register comes first.

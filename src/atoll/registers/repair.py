@@ -31,8 +31,11 @@ T = TypeVar("T")
 TOMBSTONE_AGE_MS = 600_000
 #: How often a record is written again before a drive that does not take it is given up.
 REWRITES_MAX: Final = 3
-#: Looks at a key that was written again, for drives whose sync is late.
-_LOOKS_MAX: Final = 5
+#: Looks at a key that was written again, for drives whose sync is late, and the first pause.
+_LOOKS_MAX: Final = 7
+_LOOK_FIRST_S: Final = 0.001
+#: Copies of a record younger than this may differ only because it is being written.
+RECENT_MS: Final = 1000
 
 
 class Copies(msgspec.Struct, frozen=True):
@@ -123,12 +126,20 @@ class Repairer:
 
     async def _look(self, spot: Spot, detail: Detail) -> Copies:
         """Inspect a key that was just written, giving late drives a moment."""
-        for _ in range(_LOOKS_MAX):
-            found = await self.inspect(spot, detail)
+        found = await self.inspect(spot, detail)
+        for number in range(_LOOKS_MAX):
             if not found.repairable:
                 break
-            await asyncio.sleep(self._proposer.settings.reread_s)
+            await asyncio.sleep(_LOOK_FIRST_S * 2**number)
+            found = await self.inspect(spot, detail)
         return found
+
+    def is_recent(self, found: Copies) -> bool:
+        """Return whether copies may differ only because their key is being written."""
+        if found.newest is None:
+            return False
+        age = self._proposer.ballots.now() - ballot_clock(found.newest.ballot)
+        return age < RECENT_MS << CLOCK_COUNTER_BITS
 
     async def confirm(self, spot: Spot) -> Record | None:
         """Have the newest value of a key chosen at a fresh ballot, written to all drives.
@@ -182,6 +193,7 @@ class Repairer:
         start: bytes,
         end: bytes,
         limit: int,
+        /,
         *,
         needed: int | None = None,
     ) -> tuple[list[Row], bytes]:
@@ -217,7 +229,7 @@ class Repairer:
         return rows, covered if covered < end else b""
 
     async def copy_page(
-        self, on: ErasureSet, target: DriveId, start: bytes, end: bytes, limit: int
+        self, on: ErasureSet, target: DriveId, start: bytes, end: bytes, limit: int, /
     ) -> tuple[bytes, int]:
         """Copy the next keys of a set to a drive that is being rebuilt.
 

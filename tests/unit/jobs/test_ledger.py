@@ -47,8 +47,9 @@ def run(check):
 
 async def end(ledger, job_id, worker):
     worker.goal.set()
-    while ledger.job(job_id).phase is JobPhase.RUNNING:
+    for _ in range(20):
         await asyncio.sleep(0)
+    assert ledger.job(job_id).phase is not JobPhase.RUNNING
 
 
 def start(ledger, kind="heal", target=""):

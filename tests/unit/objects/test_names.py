@@ -131,7 +131,7 @@ def test_companions_are_the_uploads_and_parts_of_one_key():
 
 
 def test_the_ranges_of_a_bucket_hold_its_register_and_keys_under_the_prefix():
-    ranges = bucket_ranges(BUCKET, b"\xff" * 8, b"pre")
+    ranges = bucket_ranges(BUCKET, incarnation=b"\xff" * 8, prefix=b"pre")
     inside = [
         b"n/" + BUCKET.encode(),
         b"b/" + b"\xff" * 8 + b"prefix",

@@ -43,6 +43,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     is_formed: bool = True
 
 
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """The identity at one path is damaged: nobody knows whose drive it is."""
+
+    reason: str
+
+
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one path. `drive_id` is None when the drive is refused, with the reason."""
 
@@ -69,7 +75,7 @@ class Formation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def form(
-    claims: Sequence[Claim | None],
+    found: Sequence[Claim | Unreadable | None],
     layout: Layout,
     *,
     new_id: Callable[[], str],
@@ -77,13 +83,24 @@ def form(
 ) -> Formation:
     """Return the formation of a node whose paths made these claims (None: no identity).
 
+    A path with a damaged identity is refused and left as it is; the others form the cluster.
+
     Raises
         FormationError: no cluster has most drives, or there are more paths than members.
     """
+    claims = [claim if isinstance(claim, Claim) else None for claim in found]
+    damaged = {i: claim for i, claim in enumerate(found) if isinstance(claim, Unreadable)}
     if not any(claim is not None and claim.is_formed for claim in claims):
+        if damaged:
+            raise FormationError(
+                f"no drive says which cluster it is of; {next(iter(damaged.values())).reason}"
+            )
         return _form_first(claims, layout, new_id, new_seed)
     cluster_id = _winning_cluster(claims)
-    seats: list[Seat | None] = [None] * len(claims)
+    seats: list[Seat | None] = [
+        Seat(drive_id=None, reason=damaged[index].reason) if index in damaged else None
+        for index in range(len(claims))
+    ]
     members: list[tuple[int, Claim]] = []
     for index, claim in enumerate(claims):
         if claim is None:

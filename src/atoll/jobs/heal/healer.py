@@ -29,7 +29,8 @@ from atoll.registers.members import Spot
 from atoll.registers.reader import Reader
 from atoll.registers.repair import Copies, Repairer
 
-#: Looks at a key whose copies differ before a drive counts as behind: most are being written.
+#: Looks at a recent record whose copies differ before a drive counts as behind: it may be on its
+#: way there.
 LOOKS_MAX: Final = 4
 LOOK_AGAIN_S: Final = 0.025
 #: Registers of one owner (parts of its uploads) healed per page.
@@ -63,7 +64,7 @@ class ShardHealer(Protocol):
 class DataNames(Protocol):
     """Whoever knows which data a register's value names."""
 
-    def refs(self, key: bytes, head: bytes) -> AsyncGenerator[DataRef, None]:
+    def refs(self, key: bytes, head: bytes, /) -> AsyncGenerator[DataRef, None]:
         """Iterate over all data that the head of `key` names, pages and manifests included.
 
         Raises Damaged and Unavailable when a page or manifest cannot be read.
@@ -165,7 +166,7 @@ class Healer:
         found = await self._repairer.inspect(spot, detail)
         lacking = found.repairable
         for _ in range(LOOKS_MAX):
-            if lacking <= frozenset(found.unreadable):
+            if lacking <= frozenset(found.unreadable) or not self._repairer.is_recent(found):
                 break
             await asyncio.sleep(LOOK_AGAIN_S)
             found = await self._repairer.inspect(spot, detail)

@@ -2,13 +2,14 @@
 
 Place     (set, next key); a step heals at most one page, so cancelling loses at most a page of
           work.
-Bounds    one page of keys and one batch of stripes in memory.
+Bounds    one page of keys, and a batch of stripes for each of `AT_ONCE` objects, in memory.
 Failing   what is not possible now is tried a few times, then counted as failed and passed over:
           one key or set without its quorum does not hold up the others.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -24,6 +25,8 @@ from atoll.registers.repair import Repairer
 #: Behind every register key: keys begin with a letter.
 KEYS_END: Final = b"\xff"
 ATTEMPTS_MAX: Final = 3
+#: Keys healed together: their syncs share group commits, their stripes stay below 64 MiB.
+AT_ONCE: Final = 4
 
 EVERYTHING: Final = ((b"", KEYS_END),)
 
@@ -74,8 +77,7 @@ class Sweep:
             await self._list(on, start, end, budget.rows)
         end_bytes = self._sum.size_bytes + budget.size_bytes
         while self._keys and self._sum.size_bytes < end_bytes:
-            await self._heal(on, self._keys[0])
-            del self._keys[0]
+            await self._heal_some(on)
         if not self._keys:
             self._left[0] = (on, self._behind, end)
             if not self._behind:
@@ -87,18 +89,37 @@ class Sweep:
         try:
             page, self._behind = await self._repairer.list_page(on, start, end, rows)
         except Unavailable as exc:
-            self._try_again(exc)
+            self._try_again(exc, 1)
             page, self._behind = [], b""
         self._attempts = 0
         self._keys = [row.key for row in page]
 
-    async def _heal(self, on: ErasureSet, key: bytes) -> None:
-        try:
-            healed = await self._healer.heal(on, key, self._scope.depth)
-        except Unavailable as exc:
-            self._try_again(exc)
-            healed = Healed()
+    async def _heal_some(self, on: ErasureSet) -> None:
+        """Heal the next keys together; those that cannot be healed now stay in front."""
+        keys = self._keys[:AT_ONCE]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._heal(on, key)) for key in keys]
+        outcomes = [task.result() for task in tasks]
+        stuck = [key for key, one in zip(keys, outcomes, strict=True) if isinstance(one, Exception)]
+        self._keys[: len(keys)] = stuck
+        for outcome in outcomes:
+            if isinstance(outcome, Healed):
+                self._note(outcome)
+        for outcome in outcomes:
+            if isinstance(outcome, Unavailable):
+                self._try_again(outcome, len(stuck))
+                # Not again: they are counted as failed, and passed over.
+                del self._keys[: len(stuck)]
+                break
         self._attempts = 0
+
+    async def _heal(self, on: ErasureSet, key: bytes) -> Healed | Unavailable:
+        try:
+            return await self._healer.heal(on, key, self._scope.depth)
+        except Unavailable as exc:
+            return exc
+
+    def _note(self, healed: Healed) -> None:
         self._done += 1
         self._sum = Healed(
             self._sum.damaged + healed.damaged,
@@ -109,12 +130,12 @@ class Sweep:
             self._failed += 1
             self._message = healed.failed or healed.later
 
-    def _try_again(self, exc: Unavailable) -> None:
-        """Let the runner pause and repeat the step, a few times; then count a failure."""
+    def _try_again(self, exc: Unavailable, count: int) -> None:
+        """Let the runner pause and repeat the step, a few times; then count failures."""
         self._attempts += 1
         if self._attempts < ATTEMPTS_MAX:
             raise exc
-        self._failed += 1
+        self._failed += count
         self._message = str(exc)
 
     async def wait(self) -> None:

@@ -33,7 +33,9 @@ class Expired(Protocol):
 class UploadStore(Protocol):
     """Whoever keeps uploads."""
 
-    async def expire_uploads(self, older_than_ns: int, budget: int, start: bytes = b"") -> Expired:
+    async def expire_uploads(
+        self, older_than_ns: int, budget: int, start: bytes = b"", /
+    ) -> Expired:
         """End uploads begun, and forget those completed, before `older_than_ns`; one step."""
         ...
 

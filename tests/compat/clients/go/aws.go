@@ -97,7 +97,7 @@ func (r awsRun) conditional() {
 func (r awsRun) transfers() {
 	manager := transfermanager.New(r.s3, func(o *transfermanager.Options) { o.PartSizeBytes = partBytes })
 	for key, size := range map[string]int{"transfer-small": 70_000, "transfer-parts": 3*partBytes + 7} {
-		wanted := content(size, int64(size))
+		wanted := pattern(size)
 		// A body whose length nobody knows: the manager streams parts with trailing checksums.
 		_, err := manager.UploadObject(r.ctx, &transfermanager.UploadObjectInput{
 			Bucket: r.bucket, Key: aws.String(key), Body: unsized{bytes.NewReader(wanted)}})
@@ -116,7 +116,7 @@ func (r awsRun) multipart() {
 	upload, err := r.s3.CreateMultipartUpload(r.ctx, &s3.CreateMultipartUploadInput{
 		Bucket: r.bucket, Key: key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c})
 	must(err)
-	wanted := content(partBytes+99, 5)
+	wanted := pattern(partBytes + 99)
 	var parts []types.CompletedPart
 	for number, part := range [][]byte{wanted[:partBytes], wanted[partBytes:]} {
 		answer, err := r.s3.UploadPart(r.ctx, &s3.UploadPartInput{

@@ -54,9 +54,9 @@ func (r minioRun) get(key string) []byte {
 }
 
 func (r minioRun) objects() {
-	sizes := map[string]int{"empty": 0, "hello.txt": 13, oddKey: 13, "chunks": 200_000, "parts": 3*partBytes + 7}
+	sizes := map[string]int{"empty": 0, "hello.txt": 13, oddKey: 13, "chunks": 140_000, "parts": 3*partBytes + 7}
 	for key, size := range sizes {
-		wanted := content(size, int64(size))
+		wanted := pattern(size)
 		options := minio.PutObjectOptions{PartSize: partBytes, UserMetadata: map[string]string{"colour": "blue"}}
 		must(r.put(key, bytes.NewReader(wanted), int64(size), options))
 		same(r.get(key), wanted, key)
@@ -71,7 +71,7 @@ func (r minioRun) objects() {
 		minio.CopyDestOptions{Bucket: r.bucket, Object: "composed"},
 		minio.CopySrcOptions{Bucket: r.bucket, Object: "parts"}, minio.CopySrcOptions{Bucket: r.bucket, Object: "hello.txt"})
 	must(err)
-	same(r.get("composed"), append(content(sizes["parts"], int64(sizes["parts"])), content(13, 13)...), "composed")
+	same(r.get("composed"), append(pattern(sizes["parts"]), pattern(13)...), "composed")
 	_, err = r.client.StatObject(r.ctx, r.bucket, "missing", minio.StatObjectOptions{})
 	check(minio.ToErrorResponse(err).Code == "NoSuchKey", "a missing key", err)
 }
@@ -122,8 +122,8 @@ func runMinioV2(ctx context.Context, endpoint *url.URL, bucket string) {
 	must(err)
 	run := minioRun{ctx, client, bucket}
 	must(client.MakeBucket(ctx, bucket, minio.MakeBucketOptions{}))
-	must(run.put(oddKey, bytes.NewReader(content(200_000, 1)), 200_000, minio.PutObjectOptions{}))
-	same(run.get(oddKey), content(200_000, 1), "version 2")
+	must(run.put(oddKey, bytes.NewReader(pattern(140_000)), 140_000, minio.PutObjectOptions{}))
+	same(run.get(oddKey), pattern(140_000), "version 2")
 	run.presigned()
 	must(client.RemoveObject(ctx, bucket, oddKey, minio.RemoveObjectOptions{}))
 	must(client.RemoveBucket(ctx, bucket))

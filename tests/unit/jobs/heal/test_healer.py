@@ -78,7 +78,7 @@ def test_flipped_bytes_in_the_middle_of_several_shards_are_found_and_repaired():
     async def check(world):
         key = await world.put(b"k", LARGE)
         whole = {(d.drive_id, k): d.shards.bodies[k] for d, k in world.shard_keys()}
-        # Three of four shards are damaged, each in another stripe: two good blocks are left of each.
+        # Three of four shards are damaged, each in another stripe: two good blocks are left.
         for number, (drive, shard) in enumerate(list(world.shard_keys())[:3]):
             body = bytearray(drive.shards.bodies[shard])
             body[200 + number * (1 << 19)] ^= 4
