@@ -1,12 +1,12 @@
 """Give back the room that deleted values still take in a drive's database.
 
-The database frees the bytes of deleted values when it compacts, which nothing makes it do on a drive that is
-full: without writes there is no compaction, and without room no writes. So whoever finds the drive full says
-so here, and one pass is run, as large as the room that is left allows.
+The database frees the bytes of deleted values when it compacts, which nothing makes it do on a
+drive that is full: without writes there is no compaction, and without room no writes. So whoever
+finds the drive full says so here, and one pass is run, as large as the room that is left allows.
 
 Tasks     `run` is the only task, owned by the drive. `want` may be called from any thread.
-Pace      one pass at a time with a pause behind it; none while nothing was deleted since the last pass that
-          freed nothing.
+Pace      one pass at a time with a pause behind it; none while nothing was deleted since the last
+          pass that freed nothing.
 """
 
 from __future__ import annotations

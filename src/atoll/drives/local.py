@@ -162,7 +162,8 @@ class LocalDrive:
         except RecordCorrupt as exc:
             damage = str(exc)
         if damage:
-            # Not inside the handler: the error's frames keep cursors, and with them the database, open.
+            # Not inside the handler: the error's frames keep cursors, and with them the database,
+            # open.
             reason = damage
             await commits.run(lambda: _set_aside(database))
             kv, acceptor = await _open_database(database, commits, rooms, clock)

@@ -35,7 +35,8 @@ WRITE_BUFFER_BYTES: Final = 16 * MIB
 CACHE_BYTES: Final = 8 * MIB
 BLOB_BYTES_MIN: Final = 1 * KIB
 BLOB_FILE_BYTES: Final = 64 * MIB
-#: Part of the blob files, oldest first, whose live values a compaction moves; RocksDB's own default.
+#: Part of the blob files, oldest first, whose live values a compaction moves; RocksDB's own
+#: default.
 BLOB_CUTOFF: Final = 0.25
 #: Seconds between a synced write and the mark that vouches for it. An idle database writes none.
 MARK_DELAY_S: Final = 1.0
@@ -98,8 +99,8 @@ def sort_error(exc: Exception, path: str) -> StoreError:
     text = str(exc)
     lower = text.lower()
     is_full = "no space left" in lower or "out of space" in lower or "disk quota" in lower
-    # A sync without room says nothing about what the medium holds; a write without room wrote nothing
-    # that recovery would take for a record.
+    # A sync without room says nothing about what the medium holds; a write without room wrote
+    # nothing that recovery would take for a record.
     if is_full and "sync" not in lower:
         return DriveFull("The drive's database has no room.", path=path)
     if "corrupt" in lower or "checksum" in lower:
@@ -222,8 +223,8 @@ class RocksKv:
 
     def _mark(self) -> None:
         if self._is_out_of_room:
-            # RocksDB begins a new log once there is room. A sync of the log that lacked it would be an error
-            # that nothing but a restart clears.
+            # RocksDB begins a new log once there is room. A sync of the log that lacked it would
+            # be an error that nothing but a restart clears.
             raise DriveFull("The drive's database has no room.", path=str(self._path))
         try:
             reached = self._db.latest_sequence_number()
@@ -237,7 +238,8 @@ class RocksKv:
     def compact(self, room_bytes: int) -> None:
         """Drop what was deleted, writing at most about `room_bytes`. Blocks.
 
-        Keys are rewritten and blob files without live values removed. Live values move out of the oldest
+        Keys are rewritten and blob files without live values removed. Live values move out of the
+        oldest
         blob files as far as the room allows; those files go at the next pass at the latest.
         """
         for table in _LARGE:

@@ -64,9 +64,7 @@ def _head_rows(found: Iterable[tuple[bytes, bytes]]) -> list[Row]:
     rows: list[Row] = []
     for stored, raw in found:
         record, _ = decode_head(stored, raw)
-        rows.append(
-            Row(stored[_SET_BYTES:], record.ballot, record.value.live, record.value.head)
-        )
+        rows.append(Row(stored[_SET_BYTES:], record.ballot, record.value.live, record.value.head))
     return rows
 
 

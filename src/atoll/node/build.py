@@ -18,13 +18,14 @@ from typing import Final
 from atoll.base.clock import Clock, Entropy
 from atoll.config.load import Configuration
 from atoll.config.schema import Settings
-from atoll.core.formats.data_ref import DataRef
 from atoll.core.placement.sets import Layout
+from atoll.drives.contract import DriveState
 from atoll.drives.io import WorkThreads
 from atoll.drives.local import LocalPlace
 from atoll.drives.roster import Roster
 from atoll.http.service import Load
 from atoll.iam.root import RootCredentials
+from atoll.node.upkeep import Upkeep
 from atoll.objects.store import Objects, ObjectSettings
 from atoll.objects.stripes.store import StripeStore, Watchers
 from atoll.registers.store import Registers
@@ -48,6 +49,21 @@ def plan_places(settings: Settings) -> list[LocalPlace]:
         )
         for path, beside in zip(settings.drives, metadata, strict=True)
     ]
+
+
+def _warn_of_drives(roster: Roster) -> Iterator[str]:
+    """Yield a sentence for everything about the drives that an operator should know."""
+    by_device: dict[int, list[str]] = {}
+    for drive in roster.drives.values():
+        path = drive.place.path
+        by_device.setdefault(path.stat().st_dev, []).append(str(path))
+        if drive.state is DriveState.BLANK:
+            yield f"{path} {drive.blank_reason or 'is blank'}; it is being rebuilt"
+    for paths in by_device.values():
+        if len(paths) > 1:
+            yield f"{len(paths)} drives share one file system and fail together: {', '.join(paths)}"
+    for gone in roster.absent:
+        yield f"{gone.place.path} is not used: {gone.reason}"
 
 
 class Node:
@@ -75,19 +91,29 @@ class Node:
             entropy=entropy,
             cpu=self.cpu,
             watchers=Watchers(
-                lambda cell, ref, drives: self._hint(ref.set_index, ref.key),
-                lambda ref, index, reason: self._damaged(ref),
+                lambda cell, ref, drives: self.upkeep.damaged(ref),
+                lambda ref, index, reason: self.upkeep.damaged(ref),
             ),
         )
         self.objects = Objects(self.registers, self.stripes, clock, entropy, ObjectSettings())
+        self.upkeep = Upkeep(
+            settings=configuration.settings,
+            roster=roster,
+            registers=self.registers,
+            stripes=self.stripes,
+            objects=self.objects,
+            cpu=self.cpu,
+            clock=clock,
+            entropy=entropy,
+        )
         self.load = Load()
         self.metrics = Metrics()
         self.metrics.watch_drives(self._sample_drives)
         self.observers: tuple[ExchangeObserver, ...] = (self.metrics.requests.observe,)
-        self.warnings: list[str] = []
-        self.registers.proposer.on_degraded = lambda spot: self._hint(spot.on.index, spot.key)
+        self.warnings = [*credentials.findings, *_warn_of_drives(roster)]
+        self.registers.proposer.on_degraded = lambda spot: self.upkeep.hint(spot.on.index, spot.key)
         for drive in roster.drives.values():
-            drive.acceptor.on_corrupt = self._hint
+            drive.acceptor.on_corrupt = self.upkeep.hint
 
     @classmethod
     async def open(cls, configuration: Configuration, clock: Clock, entropy: Entropy) -> Node:
@@ -113,6 +139,7 @@ class Node:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.roster.run())
             tasks.create_task(self.registers.run())
+            tasks.create_task(self.upkeep.run())
 
     async def close(self) -> None:
         """Close drives and threads. `run` must still run."""
@@ -146,10 +173,4 @@ class Node:
 
     def heal_queue(self) -> int:
         """Return how many keys wait for heal."""
-        return 0
-
-    def _hint(self, set_index: int, key: bytes) -> None:
-        del set_index, key
-
-    def _damaged(self, ref: DataRef) -> None:
-        self._hint(ref.set_index, ref.key)
+        return self.upkeep.hints.depth

@@ -11,16 +11,18 @@ from importlib.metadata import version
 from atoll.admin.control import (
     DriveView,
     HealRequest,
+    JobKind,
+    JobState,
     JobView,
     Readiness,
     RotateView,
     SetView,
     StatusView,
 )
-from atoll.base.errors import NotFound, NotSupported
 from atoll.config.credentials import KeyPair
 from atoll.config.explain import SettingRow, explain
 from atoll.drives.contract import DriveState
+from atoll.jobs.ledger import Job
 from atoll.node.build import Node
 
 
@@ -106,23 +108,26 @@ class NodeControl:
 
     async def start_heal(self, request: HealRequest) -> JobView:
         """Start a heal."""
-        raise NotSupported(feature="heal")
+        started = await self._node.upkeep.start_heal(
+            request.bucket, request.prefix, verify=request.verify
+        )
+        return _show(started)
 
     async def start_scrub(self) -> JobView:
         """Start a scrub."""
-        raise NotSupported(feature="scrub")
+        return _show(self._node.upkeep.start_scrub())
 
     def jobs(self) -> tuple[JobView, ...]:
         """Return the jobs the node remembers."""
-        return ()
+        return tuple(_show(job) for job in self._node.upkeep.ledger.jobs())
 
     def job(self, job_id: str) -> JobView:
         """Return one job."""
-        raise NotFound("There is no such job.", job_id=job_id)
+        return _show(self._node.upkeep.ledger.job(job_id))
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel a job."""
-        return self.job(job_id)
+        return _show(self._node.upkeep.ledger.cancel(job_id))
 
     async def rotate(self, pair: KeyPair | None) -> RotateView:
         """Replace the root pair."""
@@ -160,3 +165,23 @@ class NodeControl:
     def render_metrics(self) -> bytes:
         """Return all metrics."""
         return self._node.metrics.render()
+
+
+def _show(job: Job) -> JobView:
+    """Return a job as the admin API shows it."""
+    status = job.status
+    return JobView(
+        job_id=job.job_id,
+        kind=JobKind(job.kind),
+        state=JobState(job.phase),
+        target=job.target,
+        done=status.done,
+        total=status.total,
+        done_bytes=status.done_bytes,
+        damaged=status.damaged,
+        repaired=status.repaired,
+        failed=status.failed,
+        started_ns=job.started_ns,
+        updated_ns=job.updated_ns,
+        message=job.message,
+    )
