@@ -1,7 +1,7 @@
 """Scenarios 11 to 14: what a drive holds may be wrong; what a client gets may not.
 
-Shard files are damaged while the node runs, because nothing of them is cached. Four drives hold two data
-and two parity shards: two of four may be wrong.
+Shard files are damaged while the node runs, because nothing of them is cached. Four drives hold two
+data and two parity shards: two of four may be wrong.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def test_s11_a_flipped_bit_anywhere_in_a_shard_is_never_served(
     chance = random.Random(11)
     content, shards = _put_shards(node, client, "k")
     size = shards[0].stat().st_size
-    # The header, its end, the first block, its checksum's surroundings, the last byte, and anywhere.
+    # The header, its end, the first block, around its checksum, the last byte, and anywhere.
     offsets = [0, 1, 8, 40, 100, 4095, 4096, 4097, size - 1, size - 9]
     offsets += [chance.randrange(size) for _ in range(20)]
     for offset in offsets:

@@ -40,9 +40,7 @@ class Endpoint:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that SDKs read, without those of this machine's user."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         trust = {}
         if self.certificate is not None:
             names = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")

@@ -471,7 +471,11 @@ class UploadRules(ListingRules):
             return
         start: bytes | None = b""
         while start is not None:
-            step = self.run(self.store.expire_uploads(self.rig.clock.now_ns + 1, 5, start))
+            step = self.run(
+                self.store.expire_uploads(
+                    older_than_ns=self.rig.clock.now_ns + 1, budget=5, start=start
+                )
+            )
             start = step.next_start
         self.open_uploads.clear()
         assert not self.rig.registers.live_keys(b"u/")

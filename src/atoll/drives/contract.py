@@ -185,9 +185,9 @@ class ShardDrive(Protocol):
         ...
 
     def read_blocks(
-        self, address: ShardAddress, shape: ShardShape, first: int, count: int
+        self, address: ShardAddress, shape: ShardShape, blocks: range
     ) -> Awaitable[list[bytes | memoryview | None]]:
-        """Read and verify `count` blocks from block index `first` on.
+        """Read and verify the blocks with the indices `blocks`, which are consecutive.
 
         A block that is damaged, stale or misplaced is None.
 

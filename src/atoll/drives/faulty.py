@@ -178,13 +178,13 @@ class FaultyDrive:
         return _map(opened, lambda sink: _FaultySink(sink, self._call))
 
     def read_blocks(
-        self, address: ShardAddress, shape: ShardShape, first: int, count: int
+        self, address: ShardAddress, shape: ShardShape, blocks: range
     ) -> Awaitable[Blocks]:
         """Read and verify blocks; a fault of the shard shows as the contract says."""
         fault = self._plan.draw("read_blocks")
 
         def start() -> Awaitable[Blocks]:
-            return self._inner.read_blocks(address, shape, first, count)
+            return self._inner.read_blocks(address, shape, blocks)
 
         if fault is Fault.SHARD_MISSING:
             return _failed(ShardMissing(index=address.index))

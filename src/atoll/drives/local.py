@@ -271,10 +271,10 @@ class LocalDrive:
         return self.shards.open_sink(address, shape)
 
     def read_blocks(
-        self, address: ShardAddress, shape: ShardShape, first: int, count: int
+        self, address: ShardAddress, shape: ShardShape, blocks: range
     ) -> asyncio.Future[list[bytes | memoryview | None]]:
         """Read and verify blocks."""
-        return self.shards.read_blocks(address, shape, first, count)
+        return self.shards.read_blocks(address, shape, blocks)
 
     def list_shards(
         self, after: bytes, limit: int

@@ -109,7 +109,7 @@ class NodeControl:
     async def start_heal(self, request: HealRequest) -> JobView:
         """Start a heal."""
         started = await self._node.upkeep.start_heal(
-            request.bucket, request.prefix, verify=request.verify
+            bucket=request.bucket, prefix=request.prefix, verify=request.verify
         )
         return _show(started)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from atoll.admin.api import AdminApi
-from atoll.admin.control import Control, Vitals
 from atoll.admin.front import Front
 from atoll.admin.gate import Admitted
 from atoll.admin.health import Health
@@ -15,8 +14,8 @@ from atoll.http.listen import Address
 from atoll.http.messages import Request
 from atoll.http.server import Listener
 from atoll.http.tls import TlsFiles
-from atoll.iam.root import RootCredentials
-from atoll.objects.contract import ObjectStore
+from atoll.node.build import Node
+from atoll.node.control import NodeControl
 from atoll.s3.body import open_body
 from atoll.s3.call import Service
 from atoll.s3.front import FrontEnd, FrontSettings
@@ -41,26 +40,21 @@ class AdminGate:
         return Admitted(found.principal.access_key, body)
 
 
-def build_front(  # noqa: PLR0913 (keywords only, wired in one place)
-    settings: Settings,
-    *,
-    account: str,
-    store: ObjectStore,
-    credentials: RootCredentials,
-    clock: Clock,
-    control: Control,
-    vitals: Vitals,
-) -> Front:
-    """Return the handler of all requests."""
+def build_front(node: Node) -> Front:
+    """Return the handler of all requests to `node`."""
+    settings, account, clock = node.configuration.settings, node.account, node.clock
+    control = NodeControl(node)
     gate = Gate(
-        RootLookup(credentials, account=account, display_name="root"),
+        RootLookup(node.credentials, account=account, display_name="root"),
         region=settings.region,
         root_account=account,
         base_domains=settings.domains,
     )
     actions = load_actions()
     front_end = FrontEnd(
-        service=Service(store=store, clock=clock, region=settings.region, authorise=gate.authorise),
+        service=Service(
+            store=node.objects, clock=clock, region=settings.region, authorise=gate.authorise
+        ),
         gate=gate,
         model=load_service_model(frozenset(actions)),
         actions=actions,
@@ -68,7 +62,7 @@ def build_front(  # noqa: PLR0913 (keywords only, wired in one place)
     )
     return Front(
         admin=AdminApi(control=control, gate=AdminGate(gate, clock)),
-        health=Health(vitals=vitals, metrics_token=settings.metrics_token),
+        health=Health(vitals=control, metrics_token=settings.metrics_token),
         s3=front_end.handle,
         domains=settings.domains,
     )

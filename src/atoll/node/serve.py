@@ -28,7 +28,6 @@ from atoll.http.limits import HttpLimits
 from atoll.http.server import Server
 from atoll.http.service import HttpService
 from atoll.node.build import Node
-from atoll.node.control import NodeControl
 from atoll.node.front import build_front, plan_listeners
 from atoll.s3.front import make_render_error
 from atoll.telemetry.access import AccessLog
@@ -98,18 +97,8 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         background = tasks.create_task(node.run())
         try:
-            control = NodeControl(node)
-            front = build_front(
-                settings,
-                account=node.account,
-                store=node.objects,
-                credentials=node.credentials,
-                clock=clock,
-                control=control,
-                vitals=control,
-            )
             service = HttpService(
-                handler=front,
+                handler=build_front(node),
                 render_error=make_render_error(node.account),
                 clock=clock,
                 entropy=entropy,

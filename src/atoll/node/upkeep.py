@@ -99,7 +99,7 @@ class Upkeep:
 
     # ── what people start ──────────────────────────────────────────────────────────────────────
 
-    async def start_heal(self, bucket: str, prefix: str, *, verify: bool) -> Job:
+    async def start_heal(self, *, bucket: str, prefix: str, verify: bool) -> Job:
         """Begin to heal everything, a bucket, or the keys of a bucket under a prefix.
 
         Raises

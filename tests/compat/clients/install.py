@@ -2,7 +2,8 @@
 
 Owns      where each client is: downloads and builds go below `.compat`, pinned by version or lock
           file; the machine itself is left as it is.
-Does not  install system packages or compilers: what is missing is named, with the package that has it.
+Does not  install system packages or compilers: what is missing is named, with the package that
+          has it.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ def run(script, check, delay_s=0.0):
 def test_a_fault_shows_once_and_the_next_call_works(fault, error):
     async def check(drive, _inner):
         with pytest.raises(error):
-            await drive.read_blocks(ADDRESS, SHAPE, 0, 4)
-        assert await drive.read_blocks(ADDRESS, SHAPE, 0, 4) == list(SHARD.blocks)
+            await drive.read_blocks(ADDRESS, SHAPE, range(4))
+        assert await drive.read_blocks(ADDRESS, SHAPE, range(4)) == list(SHARD.blocks)
 
     run({"read_blocks": [fault, None]}, check)
 
@@ -56,7 +56,7 @@ def test_a_fault_shows_once_and_the_next_call_works(fault, error):
 )
 def test_damaged_blocks_are_none(fault, kept):
     async def check(drive, _inner):
-        found = await drive.read_blocks(ADDRESS, SHAPE, 0, 4)
+        found = await drive.read_blocks(ADDRESS, SHAPE, range(4))
         assert [number for number, block in enumerate(found) if block is not None] == kept
         assert all(found[number] == SHARD.blocks[number] for number in kept)
 
@@ -83,7 +83,7 @@ def test_a_refused_call_was_not_carried_out():
 
 def test_a_slow_answer_comes_after_its_delay():
     async def check(drive, _inner):
-        reply = drive.read_blocks(ADDRESS, SHAPE, 0, 4)
+        reply = drive.read_blocks(ADDRESS, SHAPE, range(4))
         assert not reply.done()
         assert await reply == list(SHARD.blocks)
 

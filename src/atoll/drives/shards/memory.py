@@ -45,7 +45,7 @@ class MemoryShards:
         return _done(MemorySink(self, address, shape))
 
     def read_blocks(
-        self, address: ShardAddress, shape: ShardShape, first: int, count: int
+        self, address: ShardAddress, shape: ShardShape, blocks: range
     ) -> asyncio.Future[list[bytes | memoryview | None]]:
         """Read and verify blocks."""
         body = self.bodies.get(shard_key(address))
@@ -56,10 +56,10 @@ class MemoryShards:
         except DriveFault as exc:
             return _failed(exc)
         geometry = make_geometry(shape)
-        start += frame_offset(first, geometry.block_bytes)
-        sizes = [geometry.block_size(stripe) for stripe in range(first, first + count)]
+        start += frame_offset(blocks.start, geometry.block_bytes)
+        sizes = [geometry.block_size(stripe) for stripe in blocks]
         frames = BlockFrames(address.set_index, address.data_id, address.index)
-        return _done(list(frames.unwrap(first, body, sizes, start=start)))
+        return _done(list(frames.unwrap(blocks.start, body, sizes, start=start)))
 
     def list_shards(
         self, after: bytes, limit: int

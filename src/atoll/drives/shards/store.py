@@ -128,10 +128,9 @@ class ShardStore:
             self._sinks -= 1
 
     def read_blocks(
-        self, address: ShardAddress, shape: ShardShape, first: int, count: int
+        self, address: ShardAddress, shape: ShardShape, blocks: range
     ) -> asyncio.Future[list[bytes | memoryview | None]]:
         """Read and verify blocks."""
-        blocks = range(first, first + count)
 
         def read() -> list[bytes | memoryview | None]:
             found: list[memoryview | None] | None = None

@@ -34,7 +34,7 @@ class UploadStore(Protocol):
     """Whoever keeps uploads."""
 
     async def expire_uploads(
-        self, older_than_ns: int, budget: int, start: bytes = b"", /
+        self, *, older_than_ns: int, budget: int, start: bytes = b""
     ) -> Expired:
         """End uploads begun, and forget those completed, before `older_than_ns`; one step."""
         ...
@@ -53,7 +53,9 @@ class UploadScan:
     async def step(self, budget: Budget) -> State:
         """Look at the next uploads."""
         rows = min(budget.rows, _ROWS_MAX)
-        found = await self._store.expire_uploads(self._older_than_ns, rows, self._start)
+        found = await self._store.expire_uploads(
+            older_than_ns=self._older_than_ns, budget=rows, start=self._start
+        )
         self._ended += found.ended
         if found.next_start is None:
             return State.DONE

@@ -132,9 +132,9 @@ class Scrub:
         geometry = Geometry(shape.data, shape.parity, shape.stripe_bytes, shape.data_bytes)
         at_once = max(1, READ_BYTES // geometry.block_bytes)
         for first in range(0, geometry.stripes, at_once):
-            count = min(at_once, geometry.stripes - first)
+            stripes = range(first, min(first + at_once, geometry.stripes))
             try:
-                blocks = await _answer(drive.read_blocks(info.address, shape, first, count))
+                blocks = await _answer(drive.read_blocks(info.address, shape, stripes))
             except ShardMissing:
                 return True
             except ShardCorrupt:

@@ -109,7 +109,7 @@ class UploadExpirer:
         if record is None or record.state in (UploadState.ABORTED, UploadState.COMPLETED):
             await self._ender.drop_tokens(name)
 
-    async def step(self, older_than_ns: int, budget: int, start: bytes = b"") -> ExpiryStep:
+    async def step(self, *, older_than_ns: int, budget: int, start: bytes = b"") -> ExpiryStep:
         """Look at up to `budget` registers from `start` on (empty: the beginning).
 
         Uploads begun and uploads completed before `older_than_ns` are ended.

@@ -155,8 +155,7 @@ class ShardsReader:
             target.drive.read_blocks,
             target.address,
             self._shape,
-            batch.stripes.start,
-            len(batch.stripes),
+            batch.stripes,
         )
 
     async def _pieces(self, batch: _Batch, first: int, last: int, /) -> list[bytes | memoryview]:

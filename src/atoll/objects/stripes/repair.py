@@ -192,9 +192,7 @@ class _Repair:
             if drive is None:
                 self._away[index] = DriveMissing(drive=target.drive_id)
                 continue
-            replies[index] = ask(
-                drive.read_blocks, target.address, self._shape, stripes.start, len(stripes)
-            )
+            replies[index] = ask(drive.read_blocks, target.address, self._shape, stripes)
         faults = await self._owner.settle(replies, self._targets, self._owner.limits.hang_s)
         came: dict[int, Blocks] = {}
         for index, fault in faults.items():

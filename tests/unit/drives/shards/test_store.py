@@ -49,7 +49,7 @@ async def write_and_commit(sink):
 async def read(store, address=ADDRESS, first=0, count=3):
     return [
         None if block is None else bytes(block)
-        for block in await store.read_blocks(address, SHAPE, first, count)
+        for block in await store.read_blocks(address, SHAPE, range(first, first + count))
     ]
 
 
@@ -173,11 +173,11 @@ def test_a_packed_row_with_a_flipped_bit_misses_its_block(tmp_path):
         body = bytearray(rows[key])
         body[-1] ^= 1
         rows[key] = bytes(body)
-        assert await opened.store.read_blocks(ADDRESS, SMALL, 0, 1) == [None]
+        assert await opened.store.read_blocks(ADDRESS, SMALL, range(1)) == [None]
         body[0] ^= 1
         rows[key] = bytes(body)
         with pytest.raises(ShardCorrupt):
-            await opened.store.read_blocks(ADDRESS, SMALL, 0, 1)
+            await opened.store.read_blocks(ADDRESS, SMALL, range(1))
 
     run(tmp_path, check)
 
@@ -344,6 +344,6 @@ def test_a_failed_commit_of_the_database_fails_the_put(tmp_path):
         with pytest.raises(DriveIo):
             await opened.store.put_shards([PackedShard(ADDRESS, SMALL, (content(100_000),))])
         with pytest.raises(ShardMissing):
-            await opened.store.read_blocks(ADDRESS, SMALL, 0, 1)
+            await opened.store.read_blocks(ADDRESS, SMALL, range(1))
 
     run(tmp_path, check)

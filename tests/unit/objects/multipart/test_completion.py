@@ -301,8 +301,8 @@ async def race(seed: int) -> None:
     for version in page.versions:
         if not version.is_delete_marker:
             await read_all(await rig.store.open(BUCKET, KEY, version.version_id))
-    step = await rig.store.expire_uploads(1 << 63, 1000)
-    await rig.store.expire_uploads(1 << 63, 1000, step.next_start or b"")
+    step = await rig.store.expire_uploads(older_than_ns=1 << 63, budget=1000)
+    await rig.store.expire_uploads(older_than_ns=1 << 63, budget=1000, start=step.next_start or b"")
     assert not rig.registers.live_keys(b"u/") + rig.registers.live_keys(b"p/")
     assert await rig.named() == set(rig.bytes.contents), f"seed {seed}"
     hollow = bool(rig.registers.live_keys(b"b/")) and not page.versions
@@ -407,7 +407,7 @@ def test_stale_uploads_expire_and_fresh_ones_stay() -> None:
         start: bytes | None = b""
         ended = 0
         while start is not None:
-            step = await rig.store.expire_uploads(limit_ns, 1, start)
+            step = await rig.store.expire_uploads(older_than_ns=limit_ns, budget=1, start=start)
             ended += step.ended
             start = step.next_start
         assert ended == 2
