@@ -17,7 +17,7 @@ from atoll.core.formats.framed import decode_framed
 FORMAT: Final = 1
 
 
-class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
+class BucketRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A bucket. `incarnation` is 8 random bytes, part of every key in the bucket."""
 
     incarnation: bytes

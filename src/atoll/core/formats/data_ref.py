@@ -14,7 +14,7 @@ import msgspec
 from atoll.base.ids import DataId
 
 
-class DataRef(msgspec.Struct, frozen=True, array_like=True):
+class DataRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Erasure-coded bytes: identity, owner register key, geometry and size.
 
     `xxh` is the XXH3-128 of the whole content, empty where the writer did not compute it.
@@ -31,7 +31,7 @@ class DataRef(msgspec.Struct, frozen=True, array_like=True):
     xxh: bytes = b""
 
 
-class StoredRef(msgspec.Struct, frozen=True, array_like=True):
+class StoredRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A `DataRef` without its owner key."""
 
     data_id: DataId

@@ -25,7 +25,7 @@ NULL_VERSION: Final = "null"
 NOT_INLINE: Final = -1
 
 
-class StoredChecksum(msgspec.Struct, frozen=True, array_like=True):
+class StoredChecksum(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A digest: algorithm name, raw bytes, whether it is a digest of part digests."""
 
     algorithm: str
@@ -33,7 +33,7 @@ class StoredChecksum(msgspec.Struct, frozen=True, array_like=True):
     composite: bool = False
 
 
-class PartEntry(msgspec.Struct, frozen=True, array_like=True):
+class PartEntry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One part of a multipart object; `ref` is None for a part of no bytes.
 
     `checksum` is raw bytes in the version's `part_algorithm`, empty without one.
@@ -45,7 +45,7 @@ class PartEntry(msgspec.Struct, frozen=True, array_like=True):
     checksum: bytes = b""
 
 
-class VersionRecord(msgspec.Struct, frozen=True, array_like=True):
+class VersionRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One version. Its bytes are inline, or in `data`, or in `parts`, or in parts of `manifest`."""
 
     version_id: str
@@ -65,7 +65,7 @@ class VersionRecord(msgspec.Struct, frozen=True, array_like=True):
     manifest: StoredRef | None = None
 
 
-class PageRef(msgspec.Struct, frozen=True, array_like=True):
+class PageRef(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A page of older versions (`level` 0), or a page of page references (above).
 
     `hint_min`/`hint_max` bound the version hints (creation time, ns) of all versions below,
@@ -80,7 +80,7 @@ class PageRef(msgspec.Struct, frozen=True, array_like=True):
     has_null: bool
 
 
-class PendingUpload(msgspec.Struct, frozen=True, array_like=True):
+class PendingUpload(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A completion in progress: its token was never here before and is consumed exactly once.
 
     `refused`: a condition did not hold when the token was consumed; kept until the upload
@@ -92,7 +92,7 @@ class PendingUpload(msgspec.Struct, frozen=True, array_like=True):
     refused: bool = False
 
 
-class ObjectHead(msgspec.Struct, frozen=True, array_like=True):
+class ObjectHead(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """All versions of a key."""
 
     versions: list[VersionRecord]
@@ -100,7 +100,9 @@ class ObjectHead(msgspec.Struct, frozen=True, array_like=True):
     pending: list[PendingUpload] = []
 
 
-class ObjectSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ObjectSummary(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False
+):
     """What a listing shows of a current version."""
 
     modified_ns: int

@@ -20,7 +20,7 @@ from atoll.core.formats.object_record import StoredChecksum
 FORMAT: Final = 1
 
 
-class PartRecord(msgspec.Struct, frozen=True, array_like=True):
+class PartRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A part. Its bytes belong to the object's register key; `ref` is None for no bytes."""
 
     number: int

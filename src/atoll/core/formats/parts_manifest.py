@@ -19,7 +19,7 @@ from atoll.core.formats.object_record import PartEntry
 FORMAT: Final = 1
 
 
-class PartsManifest(msgspec.Struct, frozen=True, array_like=True):
+class PartsManifest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Parts in ascending order of their numbers."""
 
     parts: tuple[PartEntry, ...]

@@ -30,7 +30,7 @@ class UploadState(IntEnum):
     ABORTED = 3
 
 
-class Completion(msgspec.Struct, frozen=True, array_like=True):
+class Completion(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What a completion makes: a version, under conditions, by consuming a token at the object."""
 
     token: bytes
@@ -39,7 +39,7 @@ class Completion(msgspec.Struct, frozen=True, array_like=True):
     if_none_match: tuple[str, ...] | None = None
 
 
-class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
+class UploadRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An upload. `completion` is set in COMPLETING and COMPLETED, `ended_ns` in the last two."""
 
     upload_id: str

@@ -20,14 +20,14 @@ from atoll.core.formats.object_record import PageRef, VersionRecord
 FORMAT: Final = 1
 
 
-class LeafPage(msgspec.Struct, frozen=True, array_like=True, tag=0):
+class LeafPage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=0):
     """Versions newest first; `inline` holds their inline bytes, one after the other."""
 
     versions: list[VersionRecord]
     inline: bytes
 
 
-class IndexPage(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class IndexPage(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
     """References newest first, all of the level below this page's."""
 
     pages: list[PageRef]
