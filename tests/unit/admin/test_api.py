@@ -162,7 +162,8 @@ def test_a_bug_becomes_one_answer_and_one_record(caplog):
 
 
 def leaves(kind):
-    below = kind.__subclasses__()
+    # Front ends derive errors of their own; the tree of all is the one of this module.
+    below = [one for one in kind.__subclasses__() if one.__module__ == errors.__name__]
     return [kind, *(leaf for one in below for leaf in leaves(one))]
 
 

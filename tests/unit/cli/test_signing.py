@@ -42,21 +42,19 @@ def sign(endpoint, call):
 
 def verify(outgoing, secret=SECRET):
     scheme, _, host, *rest = outgoing.url.split("/")
-    headers = [(name.lower(), value) for name, value in outgoing.headers.items()]
-    headers.append(("host", host))
-    fields = dict(headers)
-    assert fields["x-amz-content-sha256"] == hashlib.sha256(outgoing.body).hexdigest()
-    claim, signature = parse_authorization(fields["authorization"])
+    headers = {name.lower(): value for name, value in outgoing.headers.items()} | {"host": host}
+    assert headers["x-amz-content-sha256"] == hashlib.sha256(outgoing.body).hexdigest()
+    claim, signature = parse_authorization(headers["authorization"])
     check_signed_headers(claim, headers)
     signed = Signed(
         outgoing.method,
         ("/" + "/".join(rest)).encode(),
         canonical_pairs(b""),
         headers,
-        fields["x-amz-content-sha256"],
+        headers["x-amz-content-sha256"],
     )
     key = derive_signing_key(secret, claim.date, claim.region, claim.service)
-    check_signature(signed, claim, amz_date=fields["x-amz-date"], key=key, signature=signature)
+    check_signature(signed, claim, amz_date=headers["x-amz-date"], key=key, signature=signature)
     return claim
 
 
