@@ -14,8 +14,8 @@ from tidy.tree import ROOT, render
 
 PACKAGE = ROOT / "src" / "atoll"
 
-#: Modules of core/formats that are no record: `framed` is the frame that several records share.
-SHARED_FORMATS = {"framed"}
+#: Modules of core/formats that are no record: frames that several records share.
+SHARED_FORMATS = {"framed", "sealed_json"}
 #: Modules of s3/actions that serve nothing and that several actions use.
 SHARED_ACTION_MODULES: frozenset[str] = frozenset()
 

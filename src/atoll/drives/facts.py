@@ -2,33 +2,32 @@
 state.
 
 Owns      the FACTS table of a drive's store and its picture in memory.
-Layout    docs/formats/drive-facts.md: one byte of kind, then the key's fields, big-endian.
-Invariant memory never runs ahead of the store for floor and horizon: `raise_…` gives puts,
-          `…_is_durable` moves memory.
+Layout    docs/formats/drive-facts.md; rows are encoded by core.formats.drive_fact.
+Invariant the floor in memory never runs ahead of the store: `plan_floor` gives puts, the acceptor
+          moves memory when they are durable. Seals and the horizon bind from the moment they are
+          asked for, because they only ever refuse.
 """
 
 from __future__ import annotations
 
-import struct
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
-from atoll.base.errors import RecordCorrupt
 from atoll.base.ids import BALLOT_ZERO, Ballot
+from atoll.core.formats.drive_fact import (
+    Copied,
+    Epoch,
+    Fact,
+    Floor,
+    Horizon,
+    Owner,
+    Seal,
+    Watermark,
+    decode_fact,
+    encode_fact,
+)
 from atoll.drives.kv import OrderedKv, Put, Table
-
-_FLOOR: Final = b"f"
-_HORIZON: Final = b"h"
-_SEAL: Final = b"s"
-_WATERMARK: Final = b"w"
-_COPIED: Final = b"c"
-_EPOCH: Final = b"e"
-_OWNER: Final = b"o"
-_SET: Final = struct.Struct(">H")
-_SET_PROPOSER: Final = struct.Struct(">HQ")
-_U64: Final = struct.Struct(">Q")
-_SEAL_VALUE: Final = struct.Struct(">QB")
 
 #: A proposer that died leaves one watermark per set; older ones only save counting, so they may go.
 WATERMARKS_MAX: Final = 4096
@@ -64,37 +63,33 @@ class Facts:
         """Read all facts of a store.
 
         Raises
-            RecordCorrupt: a fact has a wrong length or an unknown kind.
+            RecordCorrupt: a fact is damaged.
+            FormatUnknown: a later version wrote one.
         """
         facts = cls()
         for key, value in kv.iterate(Table.FACTS, b"", b"\xff"):
-            try:
-                facts._take(key, value)
-            except (struct.error, IndexError) as exc:
-                raise RecordCorrupt("A drive fact has a wrong length.", key=key) from exc
+            facts._take(decode_fact(key, value))
         return facts
 
-    def _take(self, key: bytes, value: bytes) -> None:
-        kind, rest = key[:1], key[1:]
-        match kind:
-            case b"f":
-                self.floor = _U64.unpack(value)[0]
-            case b"h":
-                self.horizon = Ballot(value)
-            case b"e":
-                self.epoch = _U64.unpack(value)[0]
-            case b"o":
-                self.owner = value.decode("ascii", "replace")
-            case b"s":
-                epoch, lifted = _SEAL_VALUE.unpack(value)
-                self.seals[(_SET.unpack(rest[:2])[0], rest[2:])] = SealFact(epoch, bool(lifted))
-            case b"w":
-                where = _SET_PROPOSER.unpack(rest)
-                self.watermarks[where] = self._stored_watermarks[where] = _U64.unpack(value)[0]
-            case b"c":
-                self.copied_until[_SET.unpack(rest)[0]] = value
+    def _take(self, fact: Fact) -> None:
+        match fact:
+            case Floor(clock):
+                self.floor = clock
+            case Horizon(ballot):
+                self.horizon = ballot
+            case Epoch(epoch):
+                self.epoch = epoch
+            case Owner(drive_id):
+                self.owner = drive_id
+            case Seal(set_index, prefix, epoch, lifted):
+                self.seals[(set_index, prefix)] = SealFact(epoch, lifted)
+            case Watermark(set_index, proposer, clock):
+                where = (set_index, proposer)
+                self.watermarks[where] = self._stored_watermarks[where] = clock
+            case Copied(set_index, until):
+                self.copied_until[set_index] = until
             case _:
-                raise RecordCorrupt("A drive fact has an unknown kind.", key=key)
+                assert_never(fact)
 
     def note_watermark(self, set_index: int, proposer: int, watermark: int) -> None:
         """Remember a proposer's watermark; it never falls."""
@@ -105,8 +100,7 @@ class Facts:
     def plan_floor(self, floor: int) -> list[Put]:
         """Return the puts that raise the floor, with the watermarks that moved since the last
         raise."""
-        puts = [Put(Table.FACTS, _FLOOR, _U64.pack(floor))]
-        return puts + self.plan_watermarks()
+        return [_set(Floor(floor)), *self.plan_watermarks()]
 
     def plan_watermarks(self) -> list[Put]:
         """Return puts for watermarks that moved since they were last stored, and for those to
@@ -115,37 +109,44 @@ class Facts:
         for where, watermark in self.watermarks.items():
             if self._stored_watermarks.get(where) != watermark:
                 self._stored_watermarks[where] = watermark
-                key = _WATERMARK + _SET_PROPOSER.pack(*where)
-                puts.append(Put(Table.FACTS, key, _U64.pack(watermark)))
+                puts.append(_set(Watermark(*where, watermark)))
         while len(self.watermarks) > WATERMARKS_MAX:
             oldest = min(self.watermarks, key=self.watermarks.__getitem__)
             del self.watermarks[oldest]
             self._stored_watermarks.pop(oldest, None)
-            puts.append(Put(Table.FACTS, _WATERMARK + _SET_PROPOSER.pack(*oldest), None))
+            puts.append(_remove(Watermark(*oldest, 0)))
         return puts
 
     def plan_horizon(self, horizon: Ballot) -> list[Put]:
         """Return the put that raises the horizon."""
-        return [Put(Table.FACTS, _HORIZON, horizon)]
+        return [_set(Horizon(horizon))]
 
     def plan_epoch(self, epoch: int) -> list[Put]:
         """Return the put that stores the map epoch."""
-        return [Put(Table.FACTS, _EPOCH, _U64.pack(epoch))]
+        return [_set(Epoch(epoch))]
 
     def plan_owner(self, owner: str) -> list[Put]:
         """Return the put that says whose database this is."""
-        return [Put(Table.FACTS, _OWNER, owner.encode("ascii"))]
+        return [_set(Owner(owner))]
 
     def plan_seal(self, set_index: int, prefix: bytes, seal: SealFact) -> list[Put]:
         """Return the put that stores a seal."""
-        key = _SEAL + _SET.pack(set_index) + prefix
-        return [Put(Table.FACTS, key, _SEAL_VALUE.pack(seal.epoch, seal.lifted))]
+        return [_set(Seal(set_index, prefix, seal.epoch, seal.lifted))]
 
     def plan_copied(self, set_index: int, until: bytes) -> list[Put]:
         """Return the put that moves the rebuild of a set on; an empty `until` ends it."""
-        return [Put(Table.FACTS, _COPIED + _SET.pack(set_index), until or None)]
+        copied = Copied(set_index, until)
+        return [_set(copied) if until else _remove(copied)]
 
     def votes_on(self, set_index: int, key: bytes) -> bool:
         """Return whether the drive holds what it must know to vote on `key`."""
         until = self.copied_until.get(set_index)
         return until is None or key < until
+
+
+def _set(fact: Fact) -> Put:
+    return Put(Table.FACTS, *encode_fact(fact))
+
+
+def _remove(fact: Fact) -> Put:
+    return Put(Table.FACTS, encode_fact(fact)[0], None)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import xxhash
 
-from atoll.base.errors import DriveReadOnly, FormatUnknown, RecordCorrupt, StoreError
+from atoll.base.errors import Damaged, DriveReadOnly, StoreError
+from atoll.core.formats.sealed_json import open_json, seal_json
 from atoll.core.placement.cluster_map import ClusterMap
 from atoll.drives.directories import make_directory, sync_directory
 
@@ -31,17 +31,14 @@ class DriveLocked(StoreError):
     """Another process owns the drive. Field `pid`."""
 
 
-class DriveIdentity(msgspec.Struct, frozen=True, kw_only=True):
+class DriveIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of drive.json. `map` is the newest cluster map the drive was part of."""
 
-    format: int
     drive_id: str
     generation: int
     map: ClusterMap
     generations: dict[str, int]
     is_formed: bool
-    #: Of the document with an empty checksum. Rot in the map would move keys or shrink a quorum.
-    checksum: str = ""
 
 
 class DriveLock:
@@ -82,6 +79,17 @@ class DriveLock:
             self._descriptor = -1
 
 
+def encode_identity(identity: DriveIdentity) -> bytes:
+    """Return the content of drive.json."""
+    return seal_json(identity, FORMAT)
+
+
+def decode_identity(raw: bytes) -> DriveIdentity:
+    """Return the identity in the content of drive.json. Raises RecordCorrupt, FormatUnknown."""
+    # Rot in the map would move keys or shrink a quorum.
+    return open_json(raw, DriveIdentity, FORMAT, record=IDENTITY_FILE)
+
+
 def read_identity(path: Path) -> DriveIdentity | None:
     """Return the identity in a directory, None when it has none.
 
@@ -94,28 +102,18 @@ def read_identity(path: Path) -> DriveIdentity | None:
     except FileNotFoundError:
         return None
     try:
-        found = msgspec.json.decode(raw, type=DriveIdentity)
-    except msgspec.DecodeError as exc:
-        raise RecordCorrupt(f"drive.json is damaged: {exc}", path=str(path)) from exc
-    if found.checksum != _checksum(found):
-        raise RecordCorrupt("drive.json does not match its checksum.", path=str(path))
-    if found.format != FORMAT:
-        raise FormatUnknown(version=found.format, path=str(path))
-    return found
+        return decode_identity(raw)
+    except Damaged as exc:
+        exc.fields["path"] = str(path)
+        raise
 
 
 def write_identity(path: Path, identity: DriveIdentity) -> None:
     """Replace the identity of a directory; durable when it returns."""
-    identity = msgspec.structs.replace(identity, checksum=_checksum(identity))
     temporary = path / (IDENTITY_FILE + ".new")
     with open(temporary, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(identity), indent=2))
+        file.write(encode_identity(identity))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path / IDENTITY_FILE)
     sync_directory(path)
-
-
-def _checksum(identity: DriveIdentity) -> str:
-    plain = msgspec.json.encode(msgspec.structs.replace(identity, checksum=""))
-    return xxhash.xxh3_128_hexdigest(plain)

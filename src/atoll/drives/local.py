@@ -23,7 +23,14 @@ from typing import Final
 import msgspec
 
 from atoll.base.clock import Clock
-from atoll.base.errors import DriveFault, DriveFull, DriveStale, RecordCorrupt, StoreError
+from atoll.base.errors import (
+    Damaged,
+    DriveFault,
+    DriveFull,
+    DriveStale,
+    RecordCorrupt,
+    StoreError,
+)
 from atoll.base.ids import DriveId
 from atoll.base.reply import Reply
 from atoll.core.quorum.messages import (
@@ -149,6 +156,7 @@ class LocalDrive:
 
         Raises
             DriveStale: the database is another drive's.
+            FormatUnknown: a later version wrote the database.
             DriveFault: the device does not work.
         """
         commits = WorkThreads(f"commit-{drive_id[:8]}", threads_max=1)
@@ -352,7 +360,7 @@ async def _open_database(
     kv = await commits.run(lambda: RocksKv.open(database, commits))
     try:
         return kv, Acceptor(kv, clock, has_room=rooms.has_room)
-    except RecordCorrupt:
+    except Damaged:
         # What cannot be read can perhaps not be closed in order either; the damage is the news.
         with contextlib.suppress(StoreError):
             await kv.close()

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Final, cast
 
 import rocksdict
-import xxhash
 
 from atoll.base.errors import DriveFull, DriveIo, RecordCorrupt, StoreError
 from atoll.base.units import KIB, MIB
+from atoll.core.formats.sequence_mark import decode_mark, encode_mark
 from atoll.drives.directories import make_directory
 from atoll.drives.io import WorkThreads
 from atoll.drives.kv import Put, Table
@@ -132,6 +132,7 @@ class RocksKv:
 
         Raises
             RecordCorrupt: it does not open strictly, or forgot synced writes.
+            FormatUnknown: a later version wrote its mark.
             DriveIo, DriveFull: the device failed.
         """
         # RocksDB syncs what it writes into its directory, but not the directory's own name.
@@ -320,20 +321,16 @@ def _read_mark(path: Path) -> int:
         raw = (path / _MARK).read_bytes()
     except FileNotFoundError:
         return 0
-    body = raw[:8]
-    if len(raw) != 16 or xxhash.xxh3_64_digest(body) != raw[8:]:
-        # The mark is written in place of its predecessor by rename, so a damaged one is rot, and
-        # nothing vouches for the log any more.
-        raise RecordCorrupt("The database's sequence mark is damaged.", path=str(path))
-    return int.from_bytes(body, "big")
+    # The mark is written in place of its predecessor by rename, so a damaged one is rot, and
+    # nothing vouches for the log any more.
+    return decode_mark(raw)
 
 
 def _write_mark(path: Path, sequence: int) -> None:
-    body = sequence.to_bytes(8, "big")
     temporary = path / (_MARK + ".new")
     try:
         with open(temporary, "wb") as file:
-            file.write(body + xxhash.xxh3_64_digest(body))
+            file.write(encode_mark(sequence))
             file.flush()
             os.fdatasync(file.fileno())
         temporary.replace(path / _MARK)

@@ -20,13 +20,12 @@ from collections.abc import Sequence
 import msgspec
 
 from atoll.base.clock import Clock, Entropy
-from atoll.base.errors import DriveFault, RecordCorrupt, StoreError
+from atoll.base.errors import DriveFault, FormatUnknown, RecordCorrupt, StoreError
 from atoll.base.ids import DriveId
 from atoll.core.placement.cluster_map import ClusterMap
 from atoll.core.placement.formation import Claim, Formation, Seat, Unreadable, form
 from atoll.core.placement.sets import Layout
 from atoll.drives.identity import (
-    FORMAT,
     DriveIdentity,
     DriveLock,
     read_identity,
@@ -106,7 +105,8 @@ class Roster:
                     is_new=formation.is_first,
                     is_blank=seat.is_blank,
                 )
-            except DriveFault as exc:
+            except (DriveFault, FormatUnknown) as exc:
+                # What a later version wrote is left as it is.
                 absent.append(Absent(place=place, drive_id=seat.drive_id, reason=str(exc)))
                 return
             drive.blank_reason = seat.reason or drive.blank_reason
@@ -229,7 +229,6 @@ def _write(
 ) -> None:
     assert seat.drive_id is not None
     identity = DriveIdentity(
-        format=FORMAT,
         drive_id=seat.drive_id,
         generation=seat.generation,
         map=formation.map,

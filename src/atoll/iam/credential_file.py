@@ -2,8 +2,8 @@
 
 Owns      the file's name, form, mode and atomic replacement.
 Does not  decide which of several files is right (root.py).
-Form      JSON: format, cluster_id, generation, access_key, secret_key. Mode 0600. Unknown members
-          are ignored, an unknown format is damage.
+Form      docs/formats/credentials.md: JSON, mode 0600, under a checksum: of two pairs that differ
+          by rot nobody could say which one clients hold.
 Crash     the file is written under another name, synced, renamed, and the directory synced: after a
           crash either the old or the new content is there, never a mixture. A left-over temporary
           file is overwritten by the next write.
@@ -17,10 +17,11 @@ from typing import Final
 
 import msgspec
 
-from atoll.base.errors import FormatUnknown, RecordCorrupt
+from atoll.base.errors import Damaged, RecordCorrupt
 from atoll.base.ids import ClusterId
 from atoll.config.credentials import KeyPair, parse_pair
 from atoll.config.errors import ConfigError
+from atoll.core.formats.sealed_json import open_json, seal_json
 
 CREDENTIALS_NAME: Final = "credentials"
 CREDENTIALS_MODE: Final = 0o600
@@ -38,8 +39,7 @@ class StoredPair(msgspec.Struct, frozen=True, kw_only=True):
     pair: KeyPair
 
 
-class _Document(msgspec.Struct, kw_only=True):
-    format: int
+class _Document(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     cluster_id: str
     generation: int
     access_key: str
@@ -47,6 +47,34 @@ class _Document(msgspec.Struct, kw_only=True):
 
     def __repr__(self) -> str:
         return f"_Document(generation={self.generation})"
+
+
+def encode_credentials(stored: StoredPair) -> bytes:
+    """Return the content of a credentials file."""
+    document = _Document(
+        cluster_id=stored.cluster_id,
+        generation=stored.generation,
+        access_key=stored.pair.access_key,
+        secret_key=stored.pair.secret_key,
+    )
+    return seal_json(document, FORMAT)
+
+
+def decode_credentials(content: bytes) -> StoredPair:
+    """Return what the content of a credentials file says.
+
+    Raises
+        RecordCorrupt: it cannot be understood.
+        FormatUnknown: it was written by a later version.
+    """
+    document = open_json(content, _Document, FORMAT, record="credentials file")
+    try:
+        pair = parse_pair(document.access_key, document.secret_key)
+    except ConfigError as exc:
+        raise RecordCorrupt("The credentials file is damaged: it holds no valid pair.") from exc
+    return StoredPair(
+        cluster_id=ClusterId(document.cluster_id), generation=document.generation, pair=pair
+    )
 
 
 def read_credential_file(drive: Path) -> StoredPair | None:
@@ -66,20 +94,10 @@ def read_credential_file(drive: Path) -> StoredPair | None:
     with os.fdopen(descriptor, "rb") as stream:
         content = stream.read(_FILE_BYTES_MAX)
     try:
-        document = msgspec.json.decode(content, type=_Document)
-        pair = parse_pair(document.access_key, document.secret_key)
-    except (msgspec.DecodeError, ConfigError, UnicodeDecodeError) as exc:
-        # The decoder's sentence could repeat a piece of the secret.
-        raise RecordCorrupt("The credentials file is damaged.", path=str(path)) from exc
-    if document.format != FORMAT:
-        raise FormatUnknown(
-            "The credentials file was written by another version.",
-            path=str(path),
-            version=document.format,
-        )
-    return StoredPair(
-        cluster_id=ClusterId(document.cluster_id), generation=document.generation, pair=pair
-    )
+        return decode_credentials(content)
+    except Damaged as exc:
+        exc.fields["path"] = str(path)
+        raise
 
 
 def write_credential_file(drive: Path, stored: StoredPair) -> None:
@@ -88,14 +106,7 @@ def write_credential_file(drive: Path, stored: StoredPair) -> None:
     Raises
         OSError: the drive cannot be written; the former file is untouched.
     """
-    document = _Document(
-        format=FORMAT,
-        cluster_id=stored.cluster_id,
-        generation=stored.generation,
-        access_key=stored.pair.access_key,
-        secret_key=stored.pair.secret_key,
-    )
-    content = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    content = encode_credentials(stored)
     temporary = drive / _TEMPORARY_NAME
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, CREDENTIALS_MODE)

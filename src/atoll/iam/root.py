@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from atoll.base.clock import Entropy
-from atoll.base.errors import Conflict, Damaged, QuorumLost
+from atoll.base.errors import Conflict, Damaged, FormatUnknown, QuorumLost
 from atoll.base.ids import ClusterId
 from atoll.config.credentials import KeyPair, generate_pair
 from atoll.config.errors import ConfigError
@@ -160,8 +160,10 @@ class RootCredentials:
         self, found: dict[Path, StoredPair], faults: dict[Path, Exception]
     ) -> tuple[str, ...]:
         sentences = [f"credentials of {drive}: {fault}" for drive, fault in faults.items()]
-        stale = [drive for drive in self._drives if found.get(drive) != self._stored]
-        for drive in self._drives:
+        # What a later version wrote is left as it is.
+        kept = [drive for drive in self._drives if not isinstance(faults.get(drive), FormatUnknown)]
+        stale = [drive for drive in kept if found.get(drive) != self._stored]
+        for drive in kept:
             if drive not in stale and not has_private_mode(drive):
                 sentences.append(f"credentials of {drive}: readable by others, made private")
                 stale.append(drive)

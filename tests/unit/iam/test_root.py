@@ -1,6 +1,5 @@
 """The root pair on drives: first start, later starts, damage, rotation."""
 
-import json
 import stat
 
 import pytest
@@ -10,6 +9,7 @@ from atoll.base.errors import Conflict, FormatUnknown, QuorumLost, RecordCorrupt
 from atoll.base.ids import ClusterId
 from atoll.config.credentials import KeyPair
 from atoll.config.errors import ConfigError
+from atoll.core.formats import sealed_json
 from atoll.iam.credential_file import StoredPair, read_credential_file, write_credential_file
 from atoll.iam.root import RootCredentials, find_stored_pair
 
@@ -186,13 +186,38 @@ def test_garbage_is_damage(drives, content):
         read_credential_file(drives[0])
 
 
+def write_later_format(drive):
+    later = sealed_json.seal_json(KeyPair("of-a-later", "version-of-atoll"), 2)
+    (drive / "credentials").write_bytes(later)
+    return later
+
+
 def test_a_later_format_is_not_guessed_at(drives):
-    store(drives[0], 1, "root")
-    path = drives[0] / "credentials"
-    document = json.loads(path.read_text())
-    path.write_text(json.dumps(document | {"format": 2}))
-    with pytest.raises(FormatUnknown):
+    write_later_format(drives[0])
+    with pytest.raises(FormatUnknown) as caught:
         read_credential_file(drives[0])
+    assert caught.value.fields == {"version": 2, "path": str(drives[0] / "credentials")}
+
+
+def test_a_file_of_a_later_format_is_left_as_it_is(drives):
+    store(drives[0], 1, "root")
+    later = write_later_format(drives[1])
+    root = load(drives)
+    assert root.access_key == "root"
+    assert (drives[1] / "credentials").read_bytes() == later
+    assert read_credential_file(drives[2]) == read_credential_file(drives[0])
+
+
+def test_a_rotten_letter_of_the_pair_is_not_spread(drives):
+    for drive in drives:
+        store(drive, 1, "root")
+    rotten = drives[1] / "credentials"
+    for old, new in ((b"secret-of-root", b"secret-og-root"), (b'"root"', b'"soot"')):
+        intact = rotten.read_bytes()
+        rotten.write_bytes(intact.replace(old, new))
+        root = load(drives)
+        assert root.secret_of("root") == "secret-of-root"
+        assert rotten.read_bytes() == intact
 
 
 def test_the_command_line_finds_the_newest_pair_of_any_drive(drives, tmp_path):

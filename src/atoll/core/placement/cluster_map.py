@@ -17,7 +17,7 @@ from atoll.core.quorum.sizes import Quorums
 SLOTS_DEFAULT: Final = 1024
 
 
-class ErasureSet(msgspec.Struct, frozen=True, kw_only=True):
+class ErasureSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """n drives that together hold a key. A drive's position is its shard index before rotation."""
 
     index: SetIndex
@@ -25,7 +25,7 @@ class ErasureSet(msgspec.Struct, frozen=True, kw_only=True):
     quorums: Quorums
 
 
-class ClusterMap(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One epoch of the cluster's layout.
 
     `slot_sets[slot]` is the index of the set that holds it.

@@ -16,7 +16,7 @@ SET_DRIVES_MAX: Final = 16
 _PARITY: Final = {1: 0, 2: 1, 3: 1, 4: 2}
 
 
-class Quorums(msgspec.Struct, frozen=True, kw_only=True):
+class Quorums(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sizes for one set. `data` is k, `parity` is m; `write` is Q2, `read` is Q1."""
 
     data: int
