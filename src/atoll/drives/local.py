@@ -332,6 +332,8 @@ class LocalDrive:
         # A poisoned drive has nothing more to say; what is durable is durable.
         with contextlib.suppress(DriveFault):
             await self.acceptor.close()
+            # A round that is still open somewhere must not reach for a database that is gone.
+            self.acceptor.commit.poison(DriveFault("The drive is closed."))
         await self._closers.close()
 
 

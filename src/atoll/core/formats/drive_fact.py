@@ -88,7 +88,7 @@ def encode_fact(fact: Fact) -> tuple[bytes, bytes]:
     return key, checked + _digest(key + checked)
 
 
-def decode_fact(key: bytes, value: bytes) -> Fact:
+def decode_fact(key: bytes, value: bytes, /) -> Fact:
     """Return the fact of a row.
 
     Raises
