@@ -21,8 +21,38 @@ FOLDER: Final = ROOT / ".compat"
 SOURCES: Final = Path(__file__).parent
 
 AWS_CLI_VERSION: Final = "1.46.3"
-MC_VERSION: Final = "v0.0.0-20250313080218-cf909e1063a9"
-BUILD_SECONDS_MAX: Final = 1800
+#: Version 2 is not on PyPI. Debian 12 has this one, from before CRC64NVME became its default.
+AWS_CLI_2_PACKAGE: Final = "awscli=2.9.19-1"
+AWS_CLI_2_NEEDS: Final = (
+    "awscrt==0.16.16",
+    "colorama==0.4.6",
+    "cryptography==40.0.2",
+    "distro==1.8.0",
+    "docutils==0.19",
+    "jmespath==1.1.0",
+    "prompt-toolkit==3.0.38",
+    "pyasn1==0.6.5",
+    "python-dateutil==2.8.2",
+    "ruamel.yaml==0.17.21",
+    "urllib3==1.26.20",
+)
+PYTHON_PACKAGES: Final = (
+    "s3cmd==2.4.0",
+    "s3fs==2026.9.0",
+    "pyarrow==26.0.1",
+    "duckdb==1.5.5",
+    "duckdb-extension-httpfs==1.5.5",
+    "duckdb-extensions==1.5.5",
+    "obstore==0.12.1",
+    "deltalake==1.6.6",
+)
+#: Programs built from their source through the Go module proxy.
+GO_PROGRAMS: Final[Mapping[str, str]] = {
+    "mc": "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9",
+    "rclone": "github.com/rclone/rclone@v1.76.0",
+    "restic": "github.com/restic/restic/cmd/restic@v0.18.1",
+}
+BUILD_SECONDS_MAX: Final = 3600
 
 
 class ClientMissing(Exception):
@@ -47,14 +77,49 @@ def install_aws_cli() -> Path:
     return program
 
 
-def install_mc() -> Path:
-    """Return the MinIO client, built from its pinned source."""
-    program = FOLDER / "bin" / f"mc-{MC_VERSION}"
+def install_aws_cli_2() -> Path:
+    """Return the AWS CLI, version 2, unpacked from Debian's package beside what it imports."""
+    home = FOLDER / "aws-cli-2"
+    program = home / "aws"
+    if not program.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        apt, dpkg = find_program("apt-get", "apt"), find_program("dpkg-deb", "dpkg")
+        _run([apt, "download", AWS_CLI_2_PACKAGE], "Debian 12 only; apt-get update", folder=home)
+        (package,) = home.glob("awscli_*.deb")
+        _run([dpkg, "-x", package, home / "root"], "")
+        _run([sys.executable, "-m", "venv", home / "env"], "Debian: apt install python3-venv")
+        _run([home / "env" / "bin" / "pip", "install", "--quiet", *AWS_CLI_2_NEEDS], "")
+        modules, python = home / "root/usr/lib/python3/dist-packages", home / "env/bin/python"
+        program.write_text(f'#!/bin/sh\nPYTHONPATH={modules} exec {python} -m awscli "$@"\n')
+        program.chmod(0o755)
+    return program
+
+
+def install_python() -> Path:
+    """Return the interpreter of an environment with the Python clients."""
+    home = FOLDER / "python"
+    pinned, installed = "\n".join(PYTHON_PACKAGES), home / "installed.txt"
+    if not installed.exists() or installed.read_text() != pinned:
+        _run([sys.executable, "-m", "venv", home], "Debian: apt install python3-venv")
+        _run([home / "bin" / "pip", "install", "--quiet", *PYTHON_PACKAGES], "")
+        installed.write_text(pinned)
+    return home / "bin" / "python"
+
+
+def install_s3cmd() -> Path:
+    """Return s3cmd, from the environment of the Python clients."""
+    return install_python().with_name("s3cmd")
+
+
+def install_go_program(name: str) -> Path:
+    """Return a program of GO_PROGRAMS."""
+    source = GO_PROGRAMS[name]
+    program = FOLDER / "bin" / f"{name}-{source.rpartition('@')[2]}"
     if not program.exists():
         go = find_program("go", "golang, or https://go.dev/dl")
-        environment = {**_go_environment(), "GOBIN": str(FOLDER / "bin"), "GOFLAGS": "-modcacherw"}
-        _run([go, "install", f"github.com/minio/mc@{MC_VERSION}"], "", environment=environment)
-        (FOLDER / "bin" / "mc").rename(program)
+        environment = {**_go_environment(), "GOBIN": str(FOLDER / "bin")}
+        _run([go, "install", source], "", environment=environment)
+        (FOLDER / "bin" / name).rename(program)
     return program
 
 
@@ -62,8 +127,8 @@ def install_go() -> Path:
     """Return the Go program, built with its locked modules."""
     go = find_program("go", "golang, or https://go.dev/dl")
     program = FOLDER / "bin" / "compat-go"
-    environment = {**_go_environment(), "GOFLAGS": "-modcacherw -buildvcs=false"}
-    _run([go, "build", "-o", program, "."], "", environment=environment, folder=SOURCES / "go")
+    command = [go, "build", "-buildvcs=false", "-o", program, "."]
+    _run(command, "", environment=_go_environment(), folder=SOURCES / "go")
     return program
 
 
@@ -101,9 +166,12 @@ def install_java() -> Path:
 CLIENTS: Final[Mapping[str, Callable[[], Path]]] = {
     "curl": lambda: find_program("curl", "curl"),
     "aws": install_aws_cli,
-    "rclone": lambda: find_program("rclone", "rclone"),
-    "s3cmd": lambda: find_program("s3cmd", "s3cmd"),
-    "mc": install_mc,
+    "aws2": install_aws_cli_2,
+    "s3cmd": install_s3cmd,
+    "python": install_python,
+    "mc": lambda: install_go_program("mc"),
+    "rclone": lambda: install_go_program("rclone"),
+    "restic": lambda: install_go_program("restic"),
     "go": install_go,
     "javascript": install_javascript,
     "java": install_java,
@@ -116,6 +184,8 @@ def _go_environment() -> dict[str, str]:
         "GOPATH": str(FOLDER / "go"),
         "GOCACHE": str(FOLDER / "go-cache"),
         "GOTOOLCHAIN": "local",
+        # One package at a time: what a build needs at its peak is memory.
+        "GOFLAGS": "-modcacherw -p=1",
     }
 
 
