@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._is_reading = True
         self._is_body_paused = False
         self._is_write_paused = False
+        self._is_continue_sent = False
         self._waiter: asyncio.Future[None] | None = None
         #: Bytes given to the transport so far.
         self.sent_bytes = 0
@@ -183,6 +184,7 @@ class Connection(asyncio.Protocol):
         self._scanned = 0
         self._input = b""
         self.head = head
+        self._is_continue_sent = False
         self._deadline = inf
         self._start_body(head, rest)
 
@@ -274,7 +276,14 @@ class Connection(asyncio.Protocol):
 
     def send_continue(self) -> None:
         """Tell the client to send the body."""
+        self._is_continue_sent = True
         self.write(CONTINUE)
+
+    @property
+    def is_continue_owed(self) -> bool:
+        """Whether the client asked for `100 Continue` and has not got it."""
+        head = self.head
+        return head is not None and head.is_continue_expected and not self._is_continue_sent
 
     def pause_body(self) -> None:
         """Stop reading: the handler is slower than the client."""

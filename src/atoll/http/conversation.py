@@ -136,7 +136,7 @@ class Conversation:
         """Send the response, account for it, and deal with the rest of the body."""
         head = self._connection.head
         assert head is not None
-        rest = self._decide_rest()
+        rest = self._settle_continue(self._decide_rest())
         is_kept = rest is not _Rest.CLOSE and self._is_kept(head, response)
         option = "" if is_kept else _CLOSE
         if is_kept and head.is_http10:
@@ -168,11 +168,12 @@ class Conversation:
         Return the response that was sent, and whether it was sent to its end.
         """
         connection = self._connection
+        sent_before = connection.sent_bytes
         try:
             return response, await self._write(response, method, option)
         except Exception:  # noqa: BLE001 (boundary: content comes from below the front end)
             _LOG.exception("request %s: the response broke off", request_id)
-            if connection.sent_bytes != self._sent_before:
+            if connection.sent_bytes != sent_before:
                 connection.abort()
                 return response, False
             failure = self._internal_error(request_id)
@@ -241,6 +242,20 @@ class Conversation:
         if remaining is None or remaining > self._service.limits.drain_bytes_max:
             return _Rest.CLOSE
         return _Rest.DRAIN
+
+    def _settle_continue(self, rest: _Rest) -> _Rest:
+        """Let no connection live on whose client was owed `100 Continue`.
+
+        The server may leave it out where nothing more can arrive (RFC 9110 section 10.1.1), but
+        botocore up to 1.43 then takes the next response on this connection for headers, and waits
+        for its end: every AWS CLI 1 and 2 of that time, after an empty file.
+        """
+        if not self._connection.is_continue_owed:
+            return rest
+        if rest is _Rest.NONE:
+            self._connection.send_continue()
+            return rest
+        return _Rest.CLOSE
 
     async def _drain_body(self) -> bool:
         """Drop a small rest; return whether its end was found."""

@@ -160,9 +160,48 @@ def test_continue_is_sent_when_the_handler_asks_for_the_body() -> None:
         async with open_wire(echo) as wire:
             assert await wire.send(expecting) == b"HTTP/1.1 100 Continue\r\n\r\n"
             assert body_of(await wire.send(b"abc")) == b"PUT stream abc"
-            answer = await wire.send(expecting + b"abc")
-            assert answer.startswith(b"HTTP/1.1 200")
-            assert body_of(answer) == b"PUT whole abc"
+
+    run(test)
+
+
+@pytest.mark.parametrize("content", [b"", b"abc"])
+def test_who_expects_continue_gets_it_even_if_nothing_more_can_arrive(content: bytes) -> None:
+    async def test() -> None:
+        expecting = head(b"Content-Length: %d" % len(content), b"Expect: 100-continue")
+        async with open_wire(echo) as wire:
+            for _ in range(2):
+                answer = await wire.send(expecting + content)
+                first, _, last = answer.partition(b"\r\n\r\n")
+                assert first == b"HTTP/1.1 100 Continue"
+                assert last.startswith(b"HTTP/1.1 200 OK\r\n")
+                assert body_of(last) == b"PUT whole " + content
+
+    run(test)
+
+
+def test_a_part_of_a_body_that_nobody_asked_for_ends_the_connection() -> None:
+    async def test() -> None:
+        async def handler(request: Request) -> Response:
+            return Response(403, [], b"no")
+
+        limits = HttpLimits(whole_bytes_max=0)
+        async with open_wire(handler, limits=limits) as wire:
+            answer = await wire.send(head(b"Content-Length: 3", b"Expect: 100-continue") + b"ab")
+            assert answer.startswith(b"HTTP/1.1 403")
+            assert b"Connection: close\r\n" in answer
+
+    run(test)
+
+
+def test_a_failed_answer_after_continue_is_told() -> None:
+    async def test() -> None:
+        async def handler(request: Request) -> Response:
+            content = b"".join([bytes(chunk) async for chunk in request.body])
+            return Response(200, [("x", "a\r\nb")], content)
+
+        async with open_wire(handler) as wire:
+            await wire.send(head(b"Content-Length: 3", b"Expect: 100-continue"))
+            assert (await wire.send(b"abc")).startswith(b"HTTP/1.1 500")
 
     run(test)
 
@@ -434,7 +473,7 @@ def test_waiting_for_the_handler_is_not_the_clients_fault() -> None:
             await wire.send(b"abcd")
             await wire.wait_s(500)
             gate.set()
-            assert body_of(await wire.send(b"e")) == b"PUT stream abcde"
+            assert (await wire.send(b"e")).endswith(b"\r\n\r\nPUT stream abcde")
 
     run(test)
 
