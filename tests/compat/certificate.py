@@ -9,8 +9,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
+#: The certificate as the JVM takes it, beside the PEM files.
+TRUST_STORE = "trust.p12"
+TRUST_STORE_PASSWORD = "compat"
 _NAMES = ("localhost", "s3.localhost", "*.s3.localhost")
 _ADDRESSES = ("127.0.0.1", "::1")
 #: Validity ends are far apart, so that no clock of a test is outside.
@@ -19,7 +23,7 @@ _LIFE = timedelta(days=365 * 30)
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write certificate and key as PEM files; return their paths."""
+    """Write certificate and key as PEM files, return their paths; Java's form lies beside them."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "atoll compatibility suite")])
     alternatives: list[x509.GeneralName] = [x509.DNSName(text) for text in _NAMES]
@@ -46,4 +50,9 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
             serialization.NoEncryption(),
         )
     )
+    trusted = pkcs12.PKCS12Certificate(certificate, b"compat")
+    store = pkcs12.serialize_java_truststore(
+        [trusted], serialization.BestAvailableEncryption(TRUST_STORE_PASSWORD.encode())
+    )
+    (folder / TRUST_STORE).write_bytes(store)
     return paths

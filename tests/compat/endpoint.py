@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compat.certificate import TRUST_STORE, TRUST_STORE_PASSWORD
+
 RUN_SECONDS_MAX = 300
 #: Settings of the shell that would lead a client elsewhere.
 _FOREIGN = ("AWS_", "ATOLL_", "RCLONE_", "MC_", "S3CMD_", "GOFLAGS")
@@ -45,6 +47,10 @@ class Endpoint:
         if self.certificate is not None:
             names = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
             trust = dict.fromkeys(names, str(self.certificate))
+            trust["JAVA_TOOL_OPTIONS"] = (
+                f"-Djavax.net.ssl.trustStore={self.certificate.with_name(TRUST_STORE)}"
+                f" -Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}"
+            )
         return {
             **kept,
             **trust,

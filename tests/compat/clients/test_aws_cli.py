@@ -11,7 +11,7 @@ from compat.endpoint import run
 
 
 class Cli:
-    """Runs one CLI with the endpoint's environment. This version 2 does not take its address there."""
+    """Runs one CLI. This version 2 does not take the endpoint from its environment."""
 
     def __init__(self, program, endpoint):
         self.command = [program, "--endpoint-url", endpoint.url]

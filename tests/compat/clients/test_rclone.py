@@ -65,8 +65,9 @@ def test_streams_and_ranges(rclone, box):
     content = make_bytes(9 * 1024 * 1024)
     rclone.run("rcat", f"{box}/stream", content=content)
     assert rclone.run("cat", f"{box}/stream") == content
-    assert rclone.run("cat", "--offset", "70000", "--count", "9", f"{box}/stream") == (
-        content[70_000:70_009]
+    assert (
+        rclone.run("cat", "--offset", "70000", "--count", "9", f"{box}/stream")
+        == (content[70_000:70_009])
     )
 
 

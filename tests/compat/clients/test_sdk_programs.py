@@ -1,7 +1,6 @@
 """The AWS SDKs for Go, Java and JavaScript, and minio-go, with their defaults."""
 
 import os
-import subprocess
 
 import pytest
 
@@ -15,9 +14,8 @@ def where(request):
     return request.getfixturevalue("endpoint" if request.param == "http" else "tls_endpoint")
 
 
-def run_program(command, where, name, **settings):
-    environment = {**where.environment(), **settings}
-    said = run([*command, name], environment=environment, folder=where.home)
+def run_program(command, where, name):
+    said = run([*command, name], environment=where.environment(), folder=where.home)
     assert said.decode().splitlines()[-1] == "OK"
 
 
@@ -33,18 +31,4 @@ def test_java(bring, where, name):
     folder = bring("java")
     path = os.pathsep.join(str(part) for part in (folder / "compat-1.jar", folder / "lib" / "*"))
     command = [find_program("java", "default-jdk-headless"), "-cp", path, "atoll.compat.Main"]
-    settings = {}
-    if where.is_tls:
-        store = where.home / "trust.p12"
-        make_trust_store(where.certificate, store)
-        settings["JAVA_TOOL_OPTIONS"] = (
-            f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=compat"
-        )
-    run_program(command, where, name, **settings)
-
-
-def make_trust_store(certificate, store):
-    keytool = find_program("keytool", "default-jdk-headless")
-    command = [keytool, "-importcert", "-noprompt", "-alias", "compat", "-storetype", "PKCS12"]
-    command += ["-storepass", "compat", "-file", certificate, "-keystore", store]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    run_program(command, where, name)

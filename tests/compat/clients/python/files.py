@@ -54,7 +54,8 @@ def use_s3fs(bucket: str) -> None:
     with urllib.request.urlopen(files.sign(f"{bucket}/{ODD_KEY}")) as answer:
         assert answer.read() == b"odd"
     assert sorted(files.ls(bucket, detail=False, refresh=True)) == [
-        f"{bucket}/{name}" for name in ("dir with space", "empty", "large", "moved", "small", "tree")
+        f"{bucket}/{name}"
+        for name in ("dir with space", "empty", "large", "moved", "small", "tree")
     ]
 
 

@@ -30,7 +30,7 @@ def sample(rows: int = ROWS) -> pa.Table:
 
 
 def use_pyarrow(bucket: str, table: pa.Table) -> None:
-    """Make the bucket; files, a partitioned dataset, infos and removal through Arrow's file system."""
+    """Make the bucket; files, a partitioned dataset and removal by Arrow's file system."""
     files = fs.S3FileSystem(
         endpoint_override=os.environ["AWS_ENDPOINT_URL"], allow_bucket_creation=True
     )
@@ -68,7 +68,8 @@ def use_duckdb(bucket: str) -> None:
         f" ENDPOINT '{address}', URL_STYLE 'path', USE_SSL false)"
     )
     database.execute(
-        f"COPY (SELECT range AS n, md5(range::text) AS text, range % 3 AS day FROM range({ROWS * 5}))"
+        "COPY (SELECT range AS n, md5(range::text) AS text, range % 3 AS day"
+        f" FROM range({ROWS * 5}))"
         f" TO 's3://{bucket}/duck/all.parquet' (COMPRESSION uncompressed)"
     )
     database.execute(
@@ -76,7 +77,8 @@ def use_duckdb(bucket: str) -> None:
         f" TO 's3://{bucket}/duck/by day' (FORMAT parquet, PARTITION_BY (day))"
     )
     counted = database.execute(
-        f"SELECT count(*), sum(n) FROM read_parquet('s3://{bucket}/duck/by day/*/*.parquet') WHERE day = 2"
+        "SELECT count(*), sum(n)"
+        f" FROM read_parquet('s3://{bucket}/duck/by day/*/*.parquet') WHERE day = 2"
     ).fetchone()
     wanted = range(2, ROWS * 5, 3)
     assert counted == (len(wanted), sum(wanted)), counted
