@@ -112,6 +112,9 @@ def test_a_shared_address_works_for_curl(mc, box):
 def test_a_bucket_is_described(mc, box):
     (stat,) = mc.rows("stat", box)
     assert (stat["location"], stat["Versioning"]["status"]) == ("us-east-1", "")
-    assert (stat["Policy"]["type"], stat["notification"]["config"]["QueueConfigs"]) == ("none", None)
+    assert (stat["Policy"]["type"], stat["notification"]["config"]["QueueConfigs"]) == (
+        "none",
+        None,
+    )
     assert mc.rows("du", box)[-1]["objects"] == 0
     assert "is un-versioned" in mc.run("version", "info", box).decode()

@@ -107,7 +107,8 @@ _FILE: Final = (Pick("file", f"/{BUCKET}/file", TEXT),)
 _BOTH: Final = ("http", "https")
 _ARROW: Final = (
     "from pyarrow import fs",
-    "files = fs.S3FileSystem(endpoint_override=os.environ['AWS_ENDPOINT_URL'])",
+    "files = fs.S3FileSystem(endpoint_override=os.environ['AWS_ENDPOINT_URL'],",
+    "                        allow_delayed_open=True)",
     f"with files.open_output_stream('{BUCKET}/file') as out: out.write({TEXT.encode()!r})",
 )
 _OBSTORE: Final = (
@@ -244,7 +245,8 @@ def _choose(requests: Sequence[WireRequest], pick: Pick) -> list[WireRequest]:
     size = pick.pattern_bytes or len(pick.text.encode())
     kept: dict[tuple[object, ...], WireRequest] = {}
     for request in requests:
-        if request.method != "PUT" or not request.path.endswith(pick.path_end):
+        is_part = b"uploadId=" in request.head.split(b" ", 2)[1]
+        if request.method != "PUT" or is_part or not request.path.endswith(pick.path_end):
             continue
         sent = request.get("x-amz-decoded-content-length") or request.get("content-length")
         if sent == str(size):
