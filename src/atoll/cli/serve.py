@@ -88,8 +88,9 @@ def render_started(started: Started, tools: Tools) -> str:
     options = f"--endpoint {url} --region {started.region}"
     if started.credentials_path is not None:
         path = Path(started.credentials_path).absolute()
-        keys = f"{path} (print them: {program} credentials show --reveal)"
-        options += f" --drive {shlex.quote(str(path.parent))}"
+        drive = f"--drive {shlex.quote(str(path.parent))}"
+        keys = f"{path} (print them: {program} credentials show --reveal {drive})"
+        options += f" {drive}"
     lines = [
         f"Atoll {started.version} serves S3 on {', '.join(started.endpoints)}",
         f"Region {started.region}, {started.drives} drive{'s' if started.drives != 1 else ''}",
@@ -98,7 +99,7 @@ def render_started(started: Started, tools: Tools) -> str:
         "Try it in another shell. First the credentials, then the AWS CLI, boto3 and curl:",
         f'  eval "$({program} credentials env {options})"',
         f"  aws --endpoint-url {url} s3 mb s3://demo",
-        f'  python3 -c \'import boto3; s3 = boto3.client("s3", endpoint_url="{url}"); '
+        f'  {tools.python} -c \'import boto3; s3 = boto3.client("s3", endpoint_url="{url}"); '
         'print(s3.put_object(Bucket="demo", Key="hello.txt", Body=b"hello")["ETag"])\'',
         f'  curl "$({program} presign demo/hello.txt {options})"',
     ]

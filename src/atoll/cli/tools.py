@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import shlex
 import sys
@@ -49,6 +50,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     run_node: RunNode
     #: How the operator can start this program again, quoted for a shell.
     program: str = "atoll"
+    #: A Python in which boto3 can be imported, if this one can; quoted for a shell.
+    python: str = "python3"
 
 
 def tools_of(context: typer.Context) -> Tools:
@@ -68,6 +71,7 @@ def make_system_tools() -> Tools:
         make_transport=_make_transport,
         run_node=_run_node,
         program=_find_program(sys.argv[0]),
+        python=shlex.quote(sys.executable) if importlib.util.find_spec("boto3") else "python3",
     )
 
 

@@ -33,6 +33,7 @@ def make_tools(run_node, environ=None):
         make_transport=lambda timeout_s, ca_file: None,
         run_node=run_node,
         program="/opt/atoll",
+        python="/opt/python",
     )
 
 
@@ -84,6 +85,8 @@ def test_the_start_is_told_with_three_examples_and_no_secret():
     for part in (
         "serves S3 on http://127.0.0.1:9000, http://[::1]:9000",
         "/mnt/my drive/credentials",
+        "(print them: /opt/atoll credentials show --reveal --drive '/mnt/my drive')",
+        "/opt/python -c 'import boto3;",
         'eval "$(/opt/atoll credentials env --endpoint http://127.0.0.1:9000',
         "--drive '/mnt/my drive'",
         "aws --endpoint-url http://127.0.0.1:9000 s3 mb",

@@ -41,6 +41,7 @@ func runAws(ctx context.Context, endpoint, bucket string) {
 	run.multipart()
 	run.presigned()
 	run.listAndEmpty()
+	run.tagsAndVersions()
 	_, err = client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket})
 	must(err)
 }
@@ -160,6 +161,39 @@ func (r awsRun) listAndEmpty() {
 	answer, err := r.s3.DeleteObjects(r.ctx, &s3.DeleteObjectsInput{Bucket: r.bucket, Delete: &types.Delete{Objects: all}})
 	must(err)
 	check(len(answer.Deleted) == len(all) && len(answer.Errors) == 0, "all deleted", answer.Errors)
+}
+
+func (r awsRun) tagsAndVersions() {
+	key := aws.String(oddKey)
+	_, err := r.s3.PutBucketVersioning(r.ctx, &s3.PutBucketVersioningInput{Bucket: r.bucket,
+		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
+	must(err)
+	must(r.put(oddKey, "one"))
+	must(r.put(oddKey, "two"))
+	_, err = r.s3.PutObjectTagging(r.ctx, &s3.PutObjectTaggingInput{Bucket: r.bucket, Key: key,
+		Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("team"), Value: aws.String("blue +1")}}}})
+	must(err)
+	tags, err := r.s3.GetObjectTagging(r.ctx, &s3.GetObjectTaggingInput{Bucket: r.bucket, Key: key})
+	must(err)
+	check(len(tags.TagSet) == 1 && *tags.TagSet[0].Value == "blue +1", "tags", tags.TagSet)
+	_, err = r.s3.DeleteObject(r.ctx, &s3.DeleteObjectInput{Bucket: r.bucket, Key: key})
+	must(err)
+	listed, err := r.s3.ListObjectVersions(r.ctx, &s3.ListObjectVersionsInput{Bucket: r.bucket})
+	must(err)
+	check(len(listed.Versions) == 2 && len(listed.DeleteMarkers) == 1, "versions listed", listed)
+	oldest := listed.Versions[1].VersionId
+	answer, err := r.s3.GetObject(r.ctx, &s3.GetObjectInput{Bucket: r.bucket, Key: key, VersionId: oldest})
+	must(err)
+	found, err := io.ReadAll(answer.Body)
+	must(err)
+	same(found, []byte("one"), "oldest version")
+	all := []types.ObjectIdentifier{{Key: key, VersionId: listed.DeleteMarkers[0].VersionId}}
+	for _, version := range listed.Versions {
+		all = append(all, types.ObjectIdentifier{Key: version.Key, VersionId: version.VersionId})
+	}
+	deleted, err := r.s3.DeleteObjects(r.ctx, &s3.DeleteObjectsInput{Bucket: r.bucket, Delete: &types.Delete{Objects: all}})
+	must(err)
+	check(len(deleted.Deleted) == 3 && len(deleted.Errors) == 0, "versions deleted", deleted.Errors)
 }
 
 func statusOf(err error) int {

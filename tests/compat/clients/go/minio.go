@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/tags"
 )
 
 type minioRun struct {
@@ -34,6 +36,7 @@ func runMinio(ctx context.Context, endpoint *url.URL, bucket string) {
 		run.conditional()
 		run.presigned()
 		run.listAndEmpty()
+		run.tagsAndVersions()
 		must(client.RemoveBucket(ctx, bucket))
 	}
 	runMinioV2(ctx, endpoint, bucket)
@@ -110,6 +113,27 @@ func (r minioRun) listAndEmpty() {
 	for range r.client.ListObjects(r.ctx, r.bucket, minio.ListObjectsOptions{Recursive: true}) {
 		check(false, "a key is left")
 	}
+}
+
+func (r minioRun) tagsAndVersions() {
+	must(r.client.EnableVersioning(r.ctx, r.bucket))
+	for _, text := range []string{"one", "second"} {
+		must(r.put(oddKey, bytes.NewReader([]byte(text)), int64(len(text)), minio.PutObjectOptions{}))
+	}
+	wanted, err := tags.NewTags(map[string]string{"team": "blue +1"}, true)
+	must(err)
+	must(r.client.PutObjectTagging(r.ctx, r.bucket, oddKey, wanted, minio.PutObjectTaggingOptions{}))
+	found, err := r.client.GetObjectTagging(r.ctx, r.bucket, oddKey, minio.GetObjectTaggingOptions{})
+	must(err)
+	check(found.ToMap()["team"] == "blue +1", "tags", found)
+	must(r.client.RemoveObject(r.ctx, r.bucket, oddKey, minio.RemoveObjectOptions{}))
+	var sizes []int64
+	for each := range r.client.ListObjects(r.ctx, r.bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		must(each.Err)
+		sizes = append(sizes, each.Size)
+		must(r.client.RemoveObject(r.ctx, r.bucket, each.Key, minio.RemoveObjectOptions{VersionID: each.VersionID}))
+	}
+	check(slices.Equal(sizes, []int64{0, 6, 3}), "versions listed", sizes)
 }
 
 // runMinioV2 signs with version 2, as old programs do.

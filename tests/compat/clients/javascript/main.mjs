@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import {
   CopyObjectCommand, CreateBucketCommand, DeleteBucketCommand, DeleteObjectsCommand,
-  GetObjectCommand, HeadObjectCommand, paginateListObjectsV2, PutObjectCommand, S3Client,
+  DeleteObjectCommand, GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand,
+  ListObjectVersionsCommand, paginateListObjectsV2, PutBucketVersioningCommand, PutObjectCommand,
+  PutObjectTaggingCommand, S3Client,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
@@ -90,8 +92,25 @@ async function listAndEmpty() {
   assert.equal(answer.Deleted.length, keys.length);
 }
 
+async function tagsAndVersions() {
+  await send(PutBucketVersioningCommand, { VersioningConfiguration: { Status: "Enabled" } });
+  for (const Body of ["one", "second"]) {
+    await send(PutObjectCommand, { Key: ODD_KEY, Body });
+  }
+  const TagSet = [{ Key: "team", Value: "blue +1" }];
+  await send(PutObjectTaggingCommand, { Key: ODD_KEY, Tagging: { TagSet } });
+  assert.deepEqual((await send(GetObjectTaggingCommand, { Key: ODD_KEY })).TagSet, TagSet);
+  await send(DeleteObjectCommand, { Key: ODD_KEY });
+  await refused(404, get(ODD_KEY));
+  const { Versions, DeleteMarkers } = await send(ListObjectVersionsCommand, {});
+  assert.deepEqual(Versions.map((version) => version.Size), [6, 3]);
+  assert.equal((await get(ODD_KEY, { VersionId: Versions[1].VersionId })).toString(), "one");
+  const Objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
+  assert.equal((await send(DeleteObjectsCommand, { Delete: { Objects } })).Deleted.length, 3);
+}
+
 await send(CreateBucketCommand, {});
-for (const step of [small, streamed, conditional, multipart, presigned, listAndEmpty]) {
+for (const step of [small, streamed, conditional, multipart, presigned, listAndEmpty, tagsAndVersions]) {
   await step();
 }
 await send(DeleteBucketCommand, {});

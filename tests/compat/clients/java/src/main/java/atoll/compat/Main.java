@@ -18,6 +18,7 @@ import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.services.s3.S3AsyncClient;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3Configuration;
+import software.amazon.awssdk.services.s3.model.BucketVersioningStatus;
 import software.amazon.awssdk.services.s3.model.ChecksumAlgorithm;
 import software.amazon.awssdk.services.s3.model.ChecksumMode;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
@@ -25,8 +26,10 @@ import software.amazon.awssdk.services.s3.model.Delete;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 import software.amazon.awssdk.services.s3.model.ObjectIdentifier;
+import software.amazon.awssdk.services.s3.model.ObjectVersion;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
+import software.amazon.awssdk.services.s3.model.Tag;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 import software.amazon.awssdk.transfer.s3.S3TransferManager;
 
@@ -58,6 +61,7 @@ public final class Main {
       asynchronous();
       presigned();
       listAndEmpty(s3);
+      tagsAndVersions(s3);
       s3.deleteBucket(r -> r.bucket(bucket));
     }
   }
@@ -176,6 +180,29 @@ public final class Main {
     List<ObjectIdentifier> all = keys.stream().map(key -> ObjectIdentifier.builder().key(key).build()).toList();
     var answer = s3.deleteObjects(r -> r.bucket(bucket).delete(Delete.builder().objects(all).build()));
     check(answer.deleted().size() == keys.size() && answer.errors().isEmpty(), "all deleted");
+  }
+
+  private void tagsAndVersions(S3Client s3) {
+    s3.putBucketVersioning(r -> r.bucket(bucket).versioningConfiguration(v -> v.status(BucketVersioningStatus.ENABLED)));
+    for (String text : List.of("one", "second")) {
+      s3.putObject(r -> r.bucket(bucket).key(ODD_KEY), RequestBody.fromString(text));
+    }
+    Tag tag = Tag.builder().key("team").value("blue +1").build();
+    s3.putObjectTagging(r -> r.bucket(bucket).key(ODD_KEY).tagging(t -> t.tagSet(tag)));
+    check(s3.getObjectTagging(r -> r.bucket(bucket).key(ODD_KEY)).tagSet().equals(List.of(tag)), "tags");
+    s3.deleteObject(r -> r.bucket(bucket).key(ODD_KEY));
+    expect(404, () -> s3.headObject(r -> r.bucket(bucket).key(ODD_KEY)));
+    var listed = s3.listObjectVersions(r -> r.bucket(bucket));
+    check(listed.versions().size() == 2 && listed.deleteMarkers().size() == 1, "versions listed: " + listed);
+    String oldest = listed.versions().get(1).versionId();
+    check(s3.getObjectAsBytes(r -> r.bucket(bucket).key(ODD_KEY).versionId(oldest)).asUtf8String().equals("one"),
+        "content of the oldest version");
+    List<String> ids = new ArrayList<>(listed.versions().stream().map(ObjectVersion::versionId).toList());
+    ids.add(listed.deleteMarkers().get(0).versionId());
+    List<ObjectIdentifier> all =
+        ids.stream().map(id -> ObjectIdentifier.builder().key(ODD_KEY).versionId(id).build()).toList();
+    var answer = s3.deleteObjects(r -> r.bucket(bucket).delete(Delete.builder().objects(all).build()));
+    check(answer.deleted().size() == 3 && answer.errors().isEmpty(), "all versions deleted");
   }
 
   private static Map<String, Boolean> index(List<String> keys) {
