@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tidy.tree import Finding
+from tidy.tree import Finding, Source
 
 ARCHITECTURE_LINES_MAX = 200
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_DOCUMENT = re.compile(r"\bdocs/[\w/.-]+\.md\b")
 _CODE_SPAN = re.compile(r"`[^`\n]*`")
 
 
@@ -62,6 +63,14 @@ def find_named_files(text: str, root: Path, package_root: str) -> Iterator[Findi
     for span in sorted(set(re.findall(r"`([a-z0-9_./]+/[a-z0-9_]+\.py)`", text))):
         if not (root / span).exists() and not (root / package_root / span).exists():
             yield Finding("map", span, "named in a document, does not exist")
+
+
+def find_missing_documents(sources: Iterable[Source], root: Path) -> Iterator[Finding]:
+    """Yield documents that code refers to and that do not exist."""
+    for source in sources:
+        for name in sorted(set(_DOCUMENT.findall(source.text))):
+            if not (root / name).exists():
+                yield Finding("document", source.path, f"refers to {name}, which does not exist")
 
 
 def find_undocumented(rule: str, names: Iterable[str], text: str, page: str) -> Iterator[Finding]:

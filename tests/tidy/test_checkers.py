@@ -222,6 +222,33 @@ def test_routes_and_action_files_must_pair() -> None:
     ]
 
 
+def test_served_actions_without_live_tests_are_found() -> None:
+    found = totality.find_untested_actions(
+        served=["GetObject", "PutObject"],
+        routed=["GetObject", "PutObject", "GetObjectTorrent"],
+        files=["test_get_object", "test_get_object_torrent", "test_everything"],
+    )
+    assert [finding.where for finding in found] == ["PutObject", "test_everything"]
+
+
+def test_names_that_a_package_offers_and_does_not_export_are_found() -> None:
+    text = "from os import path\nfrom atoll.a import B, C as _c\ndef f(): ...\n__all__ = ['f', 'g']"
+    sources = [Source("src/atoll/x/__init__.py", text), Source("src/atoll/x/y.py", text)]
+    found = [finding.message for finding in totality.find_incomplete_exports(sources)]
+    assert found == ["__all__ lacks B", "__all__ has g, which is not there"]
+    good = Source("src/atoll/x/__init__.py", "from atoll.a import B\n__all__ = ['B']")
+    empty = Source("src/atoll/z/__init__.py", '"""Nothing."""')
+    assert not list(totality.find_incomplete_exports([good, empty]))
+
+
+def test_documents_named_in_code_must_exist(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").touch()
+    source = Source("x.py", '"""Source docs/a.md, and docs/b/c-d.md."""')
+    found = [finding.message for finding in documents.find_missing_documents([source], tmp_path)]
+    assert found == ["refers to docs/b/c-d.md, which does not exist"]
+
+
 @pytest.mark.parametrize(
     ("action", "module"),
     [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from tidy.tree import Finding
+from tidy.tree import Finding, Source
 
 
 def find_leaves(root: type) -> set[type]:
@@ -56,6 +57,44 @@ def find_unpaired(
     for action, module in sorted(served.items()):
         if module != module_of_action(action) and module_of_action(action) in modules:
             yield Finding("action_file", module, f"serves {action}, which has its own file")
+
+
+def find_untested_actions(
+    *, served: Iterable[str], routed: Iterable[str], files: Iterable[str]
+) -> Iterator[Finding]:
+    """Yield served actions without a file of live tests, and such files that name no action."""
+    named = {f"test_{module_of_action(action)}": action for action in routed}
+    files = set(files)
+    for action in sorted(served):
+        if f"test_{module_of_action(action)}" not in files:
+            yield Finding("action_compat", action, "tests/compat/s3 has no file for it")
+    for name in sorted(files - set(named)):
+        yield Finding("action_compat", name, "is named after no routed action")
+
+
+def find_incomplete_exports(sources: Iterable[Source]) -> Iterator[Finding]:
+    """Yield packages whose `__all__` is not exactly what their `__init__.py` offers.
+
+    A package offers the public names that it imports from Atoll or defines; one that offers none
+    needs no `__all__`.
+    """
+    for source in sources:
+        if not source.path.endswith("/__init__.py"):
+            continue
+        offered: set[str] = set()
+        exported: set[str] = set()
+        for node in source.tree.body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("atoll"):
+                offered |= {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                offered.add(node.name)
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                exported = set(ast.literal_eval(node.value))
+        offered = {name for name in offered if not name.startswith("_")}
+        for name in sorted(offered - exported):
+            yield Finding("exports", source.path, f"__all__ lacks {name}")
+        for name in sorted(exported - offered):
+            yield Finding("exports", source.path, f"__all__ has {name}, which is not there")
 
 
 def find_unspecified_formats(
