@@ -1,7 +1,6 @@
 """The register acceptor of one drive: promises, accepted records, floor, horizon, seals.
 
-Owns      every decision of one replica; the rules are DESIGN's, the sentences are
-          docs/design/registers.md.
+Owns      every decision of one replica; the rules are in docs/design/registers.md.
 Does not  know drives, shards, sets or what a head means.
 Invariant nothing is shown or acknowledged that a power cut can take back, except promises, which
           the floor covers: after a restart every ballot ≤ floor counts as promised.

@@ -9,7 +9,7 @@ import msgspec
 
 
 class AcceptorRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules; DESIGN section 4 gives their reasons."""
+    """The rules; docs/design/registers.md gives their reasons."""
 
     promises_survive_restart: bool = True
     prepare_waits_for_sync: bool = True

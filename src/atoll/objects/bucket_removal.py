@@ -8,7 +8,7 @@ Invariant step 5 succeeds only on `deleting(e)`: a write that met the seal took 
           live and step 1 begins again.
 Crash     in between: the bucket stays `deleting` and still exists; the next write or the next
           delete settles it.
-Source    DESIGN section 4, rule 8; docs/design/objects.md
+Source    docs/design/objects.md
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Lease     a cached record is used for `lease_s` from the moment its read began. 
           acknowledged after `lease_wait`, which returns when no node can still use an older record.
 Seals     a write that finds its bucket `deleting` puts it back to live with a higher seal epoch
           and goes on: the write is older than the delete, which then starts again.
-Source    docs/design/objects.md, DESIGN section 4, rule 8
+Source    docs/design/objects.md
 """
 
 from __future__ import annotations

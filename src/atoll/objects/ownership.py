@@ -4,7 +4,7 @@ Owns      the knowledge of all places that name data: heads, pages, manifests, u
 Invariant an id that was named before the call began and is named when it ends is found: ids move
           from parts and uploads to the object, and are looked for in that order.
 Limits    an id on its way to its first name is not found; the caller's age limit protects it.
-Source    docs/design/objects.md; DESIGN section 4, rule 3
+Source    docs/design/objects.md
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Drop tombstones that every drive of their set holds and no writer can still be thinking of.
 
-Rule      registers.repair.drop_tombstone: exact ballot on all drives, behind a durable horizon
-          (DESIGN section 4, rule 5). A tombstone that some drive lacks is written to all of them,
-          and goes in the next scan.
+Rule      registers.repair.drop_tombstone: exact ballot on all drives, behind a durable horizon.
+          A tombstone that some drive lacks is written to all of them, and goes in the next scan.
 Source    docs/design/scan.md
 """
 
