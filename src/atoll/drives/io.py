@@ -1,7 +1,8 @@
 """The one door for blocking work: threads, a bounded queue, and futures on the event loop.
 
-Owns      every thread that drives and CPU work run in. Two `WorkThreads` per drive (commits, files),
-          so that a drive that hangs holds up nobody else, and one for hashing and encoding.
+Owns      every thread that drives and CPU work run in. Two `WorkThreads` per drive (commits and
+          files), so that a drive that hangs holds up nobody else, and one for hashing and
+          encoding.
 Does not  order jobs, or time them out: a job that began runs to its end, because a disk operation
           cannot be called back. Cancelling the future only loses the answer.
 Cost      a hand-off is two switches of threads, so callers put whole batches into one job. Answers

@@ -1,8 +1,9 @@
 """Remove shards that nothing names: what crashes, lost frees and given-up uploads leave behind.
 
 Rule      a shard goes only if its data id is older than `ORPHAN_AGE_MS` and, behind completing at
-          fresh ballots every register that may name it, nothing names it. Completing first: an accept that reached a minority may name the id, and whoever meets
-          it later would choose it.
+          fresh ballots every register that may name it, nothing names it. Completing first: an
+          accept that reached a minority may name the id, and whoever meets it later would choose
+          it.
 Known     the owner key stands in the shard's header; its uploads and parts are the owner's
           companions, and are completed only when every drive of the set lists them, since one that
           is away may hold a record nobody else knows.
