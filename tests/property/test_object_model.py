@@ -43,6 +43,7 @@ from atoll.objects.contract import (
     ListRequest,
     PutRequest,
 )
+from atoll.objects.digests import checksum_of
 from atoll.objects.values import (
     Conditions,
     CopySource,
@@ -395,7 +396,8 @@ class UploadRules(ListingRules):
 
     def put_part_of(self, upload: Upload, number: int, size: int) -> None:
         content = self.content(size)
-        body = WholeBody(content)
+        algorithms = (upload.checksum_algorithm,) if upload.checksum_composite else ()
+        body = WholeBody(content, algorithms=algorithms)
         part = self.run(self.store.put_part(BUCKET, upload.key, upload.upload_id, number, body))
         self.open_uploads[upload.upload_id][1][number] = (part.etag, content)
 
@@ -421,8 +423,14 @@ class UploadRules(ListingRules):
             bucket=BUCKET,
             key=upload.key,
             upload_id=upload.upload_id,
-            parts=[NamedPart(number=n, etag=parts[n][0]) for n in numbers],
+            parts=[self.name_part(upload, n, *parts[n]) for n in numbers],
         )
+
+    def name_part(self, upload: Upload, number: int, etag: str, content: bytes) -> NamedPart:
+        """Name a part, with its checksum where the upload's type asks for it."""
+        algorithm = upload.checksum_algorithm
+        own = {algorithm: checksum_of(algorithm, content)} if upload.checksum_composite else {}
+        return NamedPart(number=number, etag=etag, checksums=own)
 
     def apply_completion(
         self, upload: Upload, made: ObjectVersion, numbers: tuple[int, ...]

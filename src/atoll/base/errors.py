@@ -140,7 +140,7 @@ class InvalidArgument(Invalid):
 
 
 class InvalidPart(Invalid):
-    """A part of the upload is missing or its ETag differs. Field `number`."""
+    """A part of the upload is missing or its ETag differs. Fields `number`, `etag`."""
 
 
 class InvalidPartOrder(Invalid):
@@ -160,7 +160,7 @@ class TooLarge(Invalid):
 
 
 class TooSmall(Invalid):
-    """A part other than the last is smaller than 5 MiB. Field `number`."""
+    """A part other than the last is too small. Fields `number`, `size_bytes`, `size_bytes_min`."""
 
 
 class MetadataTooLarge(Invalid):
@@ -177,6 +177,18 @@ class DigestMismatch(Invalid):
 
 class InvalidDigest(Invalid):
     """A digest header is not well formed. Field `algorithm`."""
+
+
+class ChecksumAlgorithmMismatch(Invalid):
+    """A part's checksum is not of the algorithm its upload began with."""
+
+
+class ChecksumMissing(Invalid):
+    """A completion names a part without the checksum that its upload's type needs."""
+
+
+class SizeMismatch(Invalid):
+    """The object has another size than promised. Fields `expected`, `found`."""
 
 
 class PayloadMismatch(Invalid):

@@ -28,6 +28,8 @@ BUCKETS_MAX: Final = 10_000
 # Documents that a client may send. DeleteObjects with 1,000 keys of 1,024 escaped bytes fits.
 XML_BYTES_MAX: Final = 2 * MIB
 XML_DEPTH_MAX: Final = 32
+#: Elements and attributes; 10,000 parts with five checksums each stay below this.
+XML_NODES_MAX: Final = 100_000
 #: 10,000 parts with five checksums each stay below this.
 COMPLETE_UPLOAD_BYTES_MAX: Final = 8 * MIB
 

@@ -20,7 +20,7 @@ from atoll.base.streams import Body
 from atoll.base.units import KIB
 from atoll.core.formats.data_ref import DataRef
 from atoll.objects.bytes_contract import ByteStore
-from atoll.objects.digests import ContentDigests
+from atoll.objects.digests import DEFAULT_ALGORITHM, ContentDigests
 from atoll.objects.values import Checksum
 from atoll.registers.contract import Cell
 
@@ -60,13 +60,14 @@ async def receive(
 ) -> Content:
     """Take a body's bytes; stored ones belong to `cell.key`.
 
-    The checksum returned is that of the first of `algorithms`.
+    The checksum returned is that of the first of `algorithms`, the default one where there is none.
 
     Raises
         DigestMismatch, InvalidDigest: a promise does not hold.
         IncompleteBody, TooLarge: the size is wrong; and whatever the body raises.
     """
     check_size(body, limits.size_bytes_max)
+    algorithms = algorithms or (DEFAULT_ALGORITHM,)
     digests = ContentDigests(algorithms)
     head = body.whole
     rest: AsyncIterator[bytes] | None = None
@@ -113,7 +114,7 @@ def _content(
     inline: bytes | None,
     ref: DataRef | None,
 ) -> Content:
-    checksum = digests.checksum(algorithms[0]) if algorithms else None
+    checksum = digests.checksum(algorithms[0])
     return Content(digests.size_bytes, digests.md5(), inline, ref, checksum)
 
 

@@ -18,6 +18,7 @@ from atoll.base.names import BucketName, ObjectKey, UploadId
 from atoll.base.streams import PromisedDigests
 from atoll.objects.content import Content, Limits, check_size, receive
 from atoll.objects.contract import CopyRequest
+from atoll.objects.digests import DEFAULT_ALGORITHM
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import object_cell
 from atoll.objects.multipart.parts import PartStore
@@ -131,16 +132,12 @@ class ObjectCopier:
     async def _copy_content(self, cell: Cell, source: OpenedObject, algorithm: str) -> Content:
         version = source.version
         present = version.checksum
-        wanted = algorithm or ("" if present is None else present.algorithm)
-        has_wanted = not wanted or (
-            present is not None and present.algorithm == wanted and not present.composite
-        )
-        body = _SourceBody(source, None, (wanted,) if wanted and not has_wanted else ())
+        wanted = algorithm or (DEFAULT_ALGORITHM if present is None else present.algorithm)
+        has_wanted = present is not None and present.algorithm == wanted and not present.composite
+        body = _SourceBody(source, None, (wanted,))
         check_size(body, PUT_BYTES_MAX)
         if version.parts_count or not has_wanted:
-            content = await receive(self._store, cell, body, body.algorithms, _LIMITS)
-            checksum = content.checksum if body.algorithms else present
-            return Content(content.size_bytes, content.md5, content.inline, content.ref, checksum)
+            return await receive(self._store, cell, body, body.algorithms, _LIMITS)
         if body.whole is not None:
             return Content(len(body.whole), b"", body.whole, None, present)
         ref = await self._store.write(cell, aiter(body), size_hint=version.size_bytes, digests=None)
@@ -158,7 +155,7 @@ class ObjectCopier:
         async with self._opened(source) as opened:
             wanted = resolve_range(source.byte_range, opened.version.size_bytes)
             body = _SourceBody(opened, wanted, ())
-            return await self._parts.put_part(bucket, key, upload_id, number, body)
+            return await self._parts.copy_part(bucket, key, upload_id, number, body)
 
 
 def _plan_attributes(request: CopyRequest, source: ObjectVersion) -> Attributes:

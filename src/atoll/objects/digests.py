@@ -20,6 +20,8 @@ from atoll.objects.values import Checksum
 
 #: Byte lengths of the digests, by algorithm name.
 CHECKSUM_BYTES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+#: What content gets that came without a checksum: the cheapest of the strong ones.
+DEFAULT_ALGORITHM: Final = "CRC64NVME"
 
 
 class _Running(Protocol):

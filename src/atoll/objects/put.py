@@ -23,7 +23,7 @@ from atoll.core.formats.object_record import NOT_INLINE, NULL_VERSION, VersionRe
 from atoll.objects.conditions import check_write
 from atoll.objects.content import Content, Limits, receive
 from atoll.objects.contract import PutRequest
-from atoll.objects.digests import ContentDigests
+from atoll.objects.digests import DEFAULT_ALGORITHM, ContentDigests, checksum_of
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import object_cell
 from atoll.objects.records import load_version, make_version_id, store_checksum
@@ -137,11 +137,10 @@ def _take_small(body: Body, whole: bytes) -> Content:
     promised = body.promised()
     if not body.algorithms and not promised.checksums and promised.md5 is None:
         md5 = hashlib.md5(whole, usedforsecurity=False).digest()
-        return Content(len(whole), md5, whole, None, None)
-    digests = ContentDigests(body.algorithms)
+        added = Checksum(DEFAULT_ALGORITHM, checksum_of(DEFAULT_ALGORITHM, whole))
+        return Content(len(whole), md5, whole, None, added)
+    algorithms = body.algorithms or (DEFAULT_ALGORITHM,)
+    digests = ContentDigests(algorithms)
     digests.update(whole)
     digests.verify(promised)
-    checksum: Checksum | None = None
-    if body.algorithms:
-        checksum = digests.checksum(body.algorithms[0])
-    return Content(len(whole), digests.md5(), whole, None, checksum)
+    return Content(len(whole), digests.md5(), whole, None, digests.checksum(algorithms[0]))

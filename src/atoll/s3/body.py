@@ -79,6 +79,16 @@ def open_body(request: Request, who: Authenticated, *, has_checksums: bool = Tru
     return _PlainBody(raw, promise, who)
 
 
+def check_framed(headers: Headers) -> None:
+    """Check that a request says where its content ends: without a word of it, HTTP has no body.
+
+    Raises
+        S3Error: MissingContentLength, so that a forgotten body is not stored as an empty object.
+    """
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        raise S3Error("MissingContentLength")
+
+
 def stored_content_encoding(value: str | None) -> str | None:
     """Return a Content-Encoding without `aws-chunked`, which names the framing and not the content.
 

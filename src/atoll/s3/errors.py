@@ -207,6 +207,13 @@ TABLE: Final[Mapping[type[e.StoreError], Row]] = {
         "The digest you specified did not match the calculated one.",
     ),
     e.InvalidDigest: Row("InvalidDigest", 400, "The digest you specified is not valid."),
+    e.ChecksumAlgorithmMismatch: Row("InvalidRequest", *CODES["InvalidRequest"]),
+    e.ChecksumMissing: Row("InvalidRequest", *CODES["InvalidRequest"]),
+    e.SizeMismatch: Row(
+        "InvalidRequest",
+        400,
+        "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
+    ),
     e.PayloadMismatch: Row(
         "XAmzContentSHA256Mismatch",
         400,

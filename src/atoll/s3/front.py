@@ -29,7 +29,7 @@ from atoll.base.limits import COMPLETE_UPLOAD_BYTES_MAX, XML_BYTES_MAX
 from atoll.base.names import BucketName, ObjectKey, parse_bucket_name, parse_object_key
 from atoll.base.streams import Body
 from atoll.http.messages import Headers, RenderError, Request, Response
-from atoll.s3.body import open_body, read_document
+from atoll.s3.body import check_framed, open_body, read_document
 from atoll.s3.call import Action, Answer, Call, Field, Principal, Service
 from atoll.s3.errors import S3Error
 from atoll.s3.gate import Authenticated
@@ -54,6 +54,8 @@ _DOCUMENT_BYTES_MAX: Final[Mapping[str, int]] = {
 }
 #: Actions whose checksum headers speak of the object, not of the document in the request.
 _OBJECT_CHECKSUMS: Final = frozenset({"CompleteMultipartUpload"})
+#: Actions whose document S3 takes only with a digest of it.
+_NEEDS_DIGEST: Final = frozenset({"DeleteObjects"})
 _SERVER_ERRORS_FROM: Final = 500
 
 
@@ -215,9 +217,12 @@ class FrontEnd:
         if payload is None:
             return None
         if payload.is_streaming:
+            check_framed(request.headers)
             return open_body(request, who)
         body = open_body(request, who, has_checksums=operation.name not in _OBJECT_CHECKSUMS)
         size_bytes_max = _DOCUMENT_BYTES_MAX.get(operation.name, XML_BYTES_MAX)
+        if operation.name in _NEEDS_DIGEST:
+            _check_has_digest(request.headers, body)
         document = await self._within_deadline(read_document(body, size_bytes_max))
         values.update(parse_payload(operation, document))
         return None
@@ -260,6 +265,11 @@ class FrontEnd:
         if row.status >= _SERVER_ERRORS_FROM:
             _log(request, progress.action, error)
         return Response(row.status, headers, body)
+
+
+def _check_has_digest(headers: Headers, body: Body) -> None:
+    if not body.algorithms and "content-md5" not in headers:
+        raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5")
 
 
 def _log(request: Request, action: str, error: Exception) -> None:

@@ -84,9 +84,10 @@ def test_a_multipart_source_is_digested_anew_and_its_ranges_become_parts() -> No
         parts = []
         for number, content in ((1, big), (2, b"tail")):
             part = await rig.store.put_part(
-                BUCKET, KEY, upload.upload_id, number, WholeBody(content)
+                BUCKET, KEY, upload.upload_id, number, WholeBody(content, algorithms=("SHA256",))
             )
-            parts.append(NamedPart(number=number, etag=part.etag))
+            own = {"SHA256": checksum_of("SHA256", content)}
+            parts.append(NamedPart(number=number, etag=part.etag, checksums=own))
         await rig.store.complete_upload(
             CompleteRequest(bucket=BUCKET, key=KEY, upload_id=upload.upload_id, parts=parts)
         )

@@ -18,7 +18,7 @@ from atoll.base import errors as e
 from atoll.base.streams import CHUNK_BYTES_MAX, WholeBody
 from atoll.http.messages import Headers
 from atoll.objects.digests import ContentDigests
-from atoll.s3.body import open_body, read_document, stored_content_encoding
+from atoll.s3.body import check_framed, open_body, read_document, stored_content_encoding
 from atoll.s3.errors import S3Error
 from atoll.s3.gate import Gate
 from fakes.http import ChunksBody, make_request
@@ -487,3 +487,14 @@ def test_a_document_in_memory_is_taken_as_it_is():
 )
 def test_only_the_framing_is_taken_out_of_content_encoding(value, wanted):
     assert stored_content_encoding(value) == wanted
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "0"}, {"transfer-encoding": "chunked"}])
+def test_a_request_that_says_where_its_content_ends_is_framed(headers):
+    check_framed(Headers(list(headers.items())))
+
+
+def test_a_forgotten_body_is_not_an_empty_one():
+    with pytest.raises(S3Error) as caught:
+        check_framed(Headers([("host", "a")]))
+    assert caught.value.code == "MissingContentLength"

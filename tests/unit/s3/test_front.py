@@ -94,7 +94,7 @@ def test_unsupported_wishes_change_nothing():
     bench = Bench()
     headers = {"x-amz-bucket-object-lock-enabled": "true"}
     assert bench.error("PUT", "/bucket", headers=headers) == (501, "NotImplemented")
-    url = "/bucket?x-amz-acl=public-read"
+    url = "/bucket?X-Amz-Signature=s&x-amz-acl=public-read"
     assert bench.error("PUT", url) == (400, "AccessControlListNotSupported")
     assert bench.store.buckets == {}
 

@@ -1,6 +1,8 @@
 """The front end behind the real gate, asked with signatures made by botocore."""
 
 import asyncio
+import base64
+import hashlib
 
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
@@ -59,7 +61,10 @@ def test_signed_requests_pass_from_end_to_end(front):
     listed = signed(front, "GET", "/bucket?list-type=2&prefix=a%20b%2F")
     assert b"<Key>a b/..</Key>" in listed.body
     document = b"<Delete><Object><Key>a b/..</Key></Object></Delete>"
-    deleted = signed(front, "POST", "/bucket?delete", body=document)
+    undigested = signed(front, "POST", "/bucket?delete", body=document)
+    assert (undigested.status, b"Content-MD5" in undigested.body) == (400, True)
+    md5 = {"content-md5": base64.b64encode(hashlib.md5(document).digest()).decode()}
+    deleted = signed(front, "POST", "/bucket?delete", md5, document)
     assert b"<Deleted><Key>a b/..</Key></Deleted>" in deleted.body
 
 

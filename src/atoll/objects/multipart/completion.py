@@ -37,8 +37,10 @@ from atoll.objects.keys import object_cell
 from atoll.objects.multipart.endings import UploadEnder
 from atoll.objects.multipart.manifests import (
     PARTS_IN_HEAD_MAX,
+    check_named_checksums,
     check_promises,
     choose_parts,
+    makes,
     plan_checksum,
     plan_entries,
     plan_version,
@@ -154,6 +156,9 @@ class UploadCompleter:
                     continue
             else:
                 version = await self.finish(name, record)
+                if version is not None and not makes(request.parts, version.etag):
+                    # A repetition is answered alike; another list of parts came too late.
+                    raise UploadNotFound(upload_id=name.upload_id)
             if version is not None:
                 return version
         raise Contended("Other completions kept winning the upload.", upload_id=name.upload_id)
@@ -195,6 +200,7 @@ class UploadCompleter:
         last = max((part.number for part in request.parts), default=0)
         stored = await self._parts.read(name, 0, last)
         chosen = choose_parts(request.parts, {part.number: part for part in stored})
+        check_named_checksums(record, request.parts)
         checksum = plan_checksum(record, chosen)
         check_promises(request, checksum, sum(part.size_bytes for part in chosen))
         foundation = self._foundation

@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from atoll.base.errors import (
+    ChecksumMissing,
     DigestMismatch,
-    InvalidArgument,
     InvalidPart,
     InvalidPartOrder,
     Malformed,
+    SizeMismatch,
     TooLarge,
     TooSmall,
 )
@@ -53,7 +54,12 @@ def choose_parts(named: Sequence[NamedPart], stored: Mapping[int, PartRecord]) -
     chosen = [_match(part, stored.get(part.number)) for part in named]
     for part in chosen[:-1]:
         if part.size_bytes < PART_BYTES_MIN:
-            raise TooSmall(number=part.number, size_bytes=part.size_bytes)
+            raise TooSmall(
+                number=part.number,
+                etag=part.etag,
+                size_bytes=part.size_bytes,
+                size_bytes_min=PART_BYTES_MIN,
+            )
     size_bytes = sum(part.size_bytes for part in chosen)
     if size_bytes > OBJECT_BYTES_MAX:
         raise TooLarge(size_bytes=size_bytes, size_bytes_max=OBJECT_BYTES_MAX)
@@ -62,20 +68,62 @@ def choose_parts(named: Sequence[NamedPart], stored: Mapping[int, PartRecord]) -
 
 def _match(named: NamedPart, stored: PartRecord | None) -> PartRecord:
     if stored is None or stored.etag != named.etag:
-        raise InvalidPart(number=named.number)
+        raise InvalidPart(number=named.number, etag=named.etag)
     for algorithm, value in named.checksums.items():
         checksum = stored.checksum
         if checksum is None or checksum.algorithm != algorithm or checksum.value != value:
-            raise InvalidPart(number=named.number, algorithm=algorithm)
+            raise InvalidPart(number=named.number, etag=named.etag, algorithm=algorithm)
     return stored
 
 
-def plan_checksum(upload: UploadRecord, parts: Sequence[PartRecord]) -> Checksum | None:
-    """Return the checksum of the whole, of the kind the upload asked for."""
+def check_named_checksums(upload: UploadRecord, named: Sequence[NamedPart]) -> None:
+    """Check that a composite checksum's parts come with their own: the client vouches for each.
+
+    Raises
+        ChecksumMissing: one does not.
+    """
     algorithm = upload.checksum_algorithm
-    digests = [part.checksum.value for part in parts if part.checksum is not None]
-    if not algorithm or len(digests) != len(parts):
+    if not algorithm or not upload.checksum_composite:
+        return
+    for part in named:
+        if algorithm not in part.checksums:
+            raise ChecksumMissing(
+                f"The upload was created using a {algorithm.lower()} checksum. The complete request"
+                " must include the checksum for each part. It was missing for part"
+                f" {part.number} in the request.",
+                number=part.number,
+            )
+
+
+def makes(named: Sequence[NamedPart], etag: str) -> bool:
+    """Return whether these parts make an object of this ETag, which follows from theirs."""
+    try:
+        joined = b"".join(bytes.fromhex(part.etag) for part in named)
+    except ValueError:
+        return False
+    return etag == join_etags(joined, len(named))
+
+
+def join_etags(md5s: bytes, count: int) -> str:
+    """Return the ETag of an object from the MD5s of its parts, one after another."""
+    return f"{hashlib.md5(md5s, usedforsecurity=False).hexdigest()}-{count}"
+
+
+def plan_checksum(upload: UploadRecord, parts: Sequence[PartRecord]) -> Checksum | None:
+    """Return the checksum of the whole, of the kind the upload asked for.
+
+    An upload that asked for none gets one of the whole, where its parts agree on an algorithm that
+    gives one: the default one, or what their clients sent.
+    """
+    checksums = [part.checksum for part in parts if part.checksum is not None]
+    algorithms = {checksum.algorithm for checksum in checksums}
+    if len(checksums) != len(parts) or len(algorithms) != 1:
         return None
+    (algorithm,) = algorithms
+    asked = upload.checksum_algorithm
+    if algorithm != asked and (asked or not is_combinable(algorithm)):
+        return None
+    digests = [checksum.value for checksum in checksums]
     if upload.checksum_composite or not is_combinable(algorithm):
         return Checksum(algorithm, checksum_of(algorithm, b"".join(digests)), composite=True)
     sizes = [part.size_bytes for part in parts]
@@ -86,15 +134,10 @@ def check_promises(request: CompleteRequest, found: Checksum | None, size_bytes:
     """Compare size and checksum with what the client promised of the whole.
 
     Raises
-        DigestMismatch, InvalidArgument.
+        DigestMismatch, SizeMismatch.
     """
     if request.size_bytes is not None and request.size_bytes != size_bytes:
-        raise InvalidArgument(
-            "The object has another size than promised.",
-            argument="object size",
-            expected=request.size_bytes,
-            found=size_bytes,
-        )
+        raise SizeMismatch(expected=request.size_bytes, found=size_bytes)
     promised = request.checksum
     if promised is None:
         return
@@ -131,14 +174,13 @@ def plan_version(
 ) -> VersionRecord:
     """Return the version that the parts make."""
     joined = b"".join(bytes.fromhex(part.etag) for part in parts)
-    md5 = hashlib.md5(joined, usedforsecurity=False).hexdigest()
     first = parts[0].checksum
     return VersionRecord(
         version_id,
         False,
         modified_ns,
         sum(part.size_bytes for part in parts),
-        f"{md5}-{len(parts)}",
+        join_etags(joined, len(parts)),
         NOT_INLINE,
         None,
         store_checksum(checksum),

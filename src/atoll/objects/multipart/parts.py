@@ -14,7 +14,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from atoll.base.errors import Contended, InvalidArgument, UploadNotFound
+from atoll.base.errors import (
+    ChecksumAlgorithmMismatch,
+    Contended,
+    InvalidArgument,
+    UploadNotFound,
+)
 from atoll.base.ids import DataId
 from atoll.base.limits import PART_BYTES_MAX, PART_NUMBER_MAX
 from atoll.base.names import BucketName, ObjectKey, UploadId
@@ -105,14 +110,39 @@ class PartStore:
         number: int,
         body: Body,
     ) -> Part:
-        """Store one part from a body."""
+        """Store one part from a body, whose checksum is of the upload's algorithm."""
+        home, name, upload = await self._expect(bucket, key, upload_id, number)
+        check_algorithm(upload, body.algorithms)
+        return await self._take(home, name, upload, number, body)
+
+    async def copy_part(
+        self,
+        bucket: BucketName,
+        key: ObjectKey,
+        upload_id: UploadId,
+        number: int,
+        body: Body,
+    ) -> Part:
+        """Store one part whose bytes are read from here, so that nobody can vouch for them."""
+        home, name, upload = await self._expect(bucket, key, upload_id, number)
+        return await self._take(home, name, upload, number, body)
+
+    async def _expect(
+        self, bucket: BucketName, key: ObjectKey, upload_id: UploadId, number: int
+    ) -> tuple[Bucket, UploadName, UploadRecord]:
         if not 1 <= number <= PART_NUMBER_MAX:
             raise InvalidArgument(argument="part number", found=number)
         home = await self._buckets.get(bucket)
         name = name_upload(home, key, upload_id)
-        upload = await self._uploads.expect(name)
-        cell = object_cell(home.incarnation, key)
-        algorithms = _algorithms(upload, body)
+        return home, name, await self._uploads.expect(name)
+
+    async def _take(
+        self, home: Bucket, name: UploadName, upload: UploadRecord, number: int, body: Body
+    ) -> Part:
+        cell = object_cell(home.incarnation, name.key)
+        chosen = upload.checksum_algorithm
+        others = tuple(one for one in body.algorithms if one != chosen)
+        algorithms = (chosen, *others) if chosen else others
         content = await receive(self._store, cell, body, algorithms, _LIMITS)
         record = PartRecord(
             number,
@@ -196,8 +226,20 @@ class PartStore:
         return records[:limit]
 
 
-def _algorithms(upload: UploadRecord, body: Body) -> tuple[str, ...]:
-    """Return what to compute of a part: the upload's algorithm first, then what the body has."""
-    chosen = upload.checksum_algorithm
-    others = tuple(name for name in body.algorithms if name != chosen)
-    return (chosen, *others) if chosen else others
+def check_algorithm(upload: UploadRecord, sent: tuple[str, ...]) -> None:
+    """Check that a client's part comes with the checksum its upload began with.
+
+    A composite checksum is one of digests that the client vouches for, so each part needs its own;
+    an upload that named no algorithm takes any.
+
+    Raises
+        ChecksumAlgorithmMismatch: it comes with another, or with none where one is needed.
+    """
+    expected = upload.checksum_algorithm
+    if not expected or expected in sent or (not sent and not upload.checksum_composite):
+        return
+    found = sent[0].lower() if sent else "null"
+    raise ChecksumAlgorithmMismatch(
+        f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, actual"
+        f" checksum Type: {found}"
+    )

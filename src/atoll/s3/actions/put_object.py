@@ -1,7 +1,7 @@
 """PutObject: store one object.
 
-Invariant nothing is visible before the store has compared every digest that the body promises. A
-          checksum is kept only when the client asked for one; S3 itself adds CRC64NVME otherwise.
+Invariant nothing is visible before the store has compared every digest that the body promises.
+          Content that came without a checksum is answered with the CRC64NVME that the store added.
 Source    AWS PutObject.
 """
 

@@ -9,10 +9,12 @@ Source    the `rest-xml` protocol of the service model. Conditional dates that a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from atoll.base.errors import InvalidArgument
 from atoll.http.messages import Headers
 from atoll.s3.call import Document, Field
 from atoll.s3.errors import S3Error
@@ -35,6 +37,11 @@ _PROOF: Final = frozenset(
         "x-amz-signedheaders",
     }
 )
+#: A query with one of these is signed as a whole; only then may its parameters be headers.
+_SIGNATURES: Final = frozenset({"X-Amz-Signature", "Signature"})
+#: What the parser of real headers lets pass.
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_NOT_IN_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONDITIONAL_DATES: Final = frozenset(
     {
         "IfModifiedSince",
@@ -50,12 +57,22 @@ def merge_hoisted(headers: Headers, query: Mapping[str, str]) -> Headers:
 
     Some clients move every `x-amz-*` header of a presigned request into the URL. A header that
     was really sent comes first.
+
+    Raises
+        InvalidArgument: what stands there cannot be a header: it would be stored, and echoed with
+            line ends of its own.
     """
-    hoisted = [
-        (name.lower(), value)
-        for name, value in query.items()
-        if name[:6].lower() == "x-amz-" and name.lower() not in _PROOF
-    ]
+    if _SIGNATURES.isdisjoint(query):
+        return headers
+    hoisted: list[tuple[str, str]] = []
+    for name, value in query.items():
+        lower = name.lower()
+        if lower[:6] == "x-amz-" and lower not in _PROOF:
+            if not _HEADER_NAME.fullmatch(lower) or _NOT_IN_VALUE.search(value):
+                raise InvalidArgument(
+                    "The query parameter cannot stand for a header.", argument=name, found=value
+                )
+            hoisted.append((lower, value))
     return Headers([*headers.pairs, *hoisted]) if hoisted else headers
 
 

@@ -77,6 +77,8 @@ _OWN_SENTENCE: Final = (
     e.InvalidTag,
     e.NotSupported,
     e.InvalidDigest,
+    e.ChecksumAlgorithmMismatch,
+    e.ChecksumMissing,
     e.AccessDenied,
     e.AuthorizationMalformed,
     e.AuthorizationQueryMalformed,
@@ -113,6 +115,8 @@ def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
     message = row.message
     if isinstance(error, _OWN_SENTENCE) and error.message != (type(error).__doc__ or "").strip():
         message = error.message
+    elif isinstance(error, e.DigestMismatch):
+        message = _mismatch_sentence(error)
     elements = [("Code", row.code), ("Message", message)]
     elements += _detail_elements(error, row, context)
     elements += [
@@ -122,6 +126,14 @@ def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
     ]
     body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements)
     return f"{PROLOGUE}<Error>{body}</Error>".encode()
+
+
+def _mismatch_sentence(error: e.DigestMismatch) -> str:
+    """Return S3's sentence for a wrong digest; its tools look for the algorithm in there."""
+    algorithm = error.fields.get("algorithm", "checksum")
+    if algorithm == "MD5":
+        return "The Content-MD5 you specified did not match what we received."
+    return f"The {algorithm} you specified did not match the calculated checksum."
 
 
 def _detail_elements(

@@ -1,7 +1,8 @@
 """Parse a request document into the members of an input shape.
 
-Owns      the limits of hostile XML: no DTD, no entity, no processing instruction, bounded depth;
-          the rules of types; which elements a shape knows.
+Owns      the limits of hostile XML: no DTD, no entity, no processing instruction, bounded depth and
+          number of elements, which take a hundred times their bytes in memory; the rules of types;
+          which elements a shape knows.
 Does not  judge values (counts, choices, ranges), actions do; nor bound the size, the reader does.
 Invariant an element the shape does not know, a second copy of a single element, text between
           elements and a missing required member are Malformed: no wish is silently dropped.
@@ -18,7 +19,7 @@ from typing import Final
 from xml.parsers import expat
 
 from atoll.base.errors import Malformed
-from atoll.base.limits import XML_DEPTH_MAX
+from atoll.base.limits import XML_DEPTH_MAX, XML_NODES_MAX
 from atoll.s3.xml.shapes import Kind, Member, Shape
 from atoll.s3.xml.times import parse_iso
 
@@ -56,10 +57,15 @@ def _read_tree(document: bytes) -> _Node:
     top = _Node("", {})
     open_nodes = [top]
     texts: list[str] = []
+    count = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal count
         if len(open_nodes) > XML_DEPTH_MAX:
             raise Malformed(depth_max=XML_DEPTH_MAX)
+        count += 1 + len(attributes)
+        if count > XML_NODES_MAX:
+            raise Malformed(nodes_max=XML_NODES_MAX)
         parent = open_nodes[-1]
         if texts:
             parent.text += "".join(texts)

@@ -7,9 +7,12 @@ import hashlib
 import random
 from contextlib import suppress
 
+import msgspec
 import pytest
 
 from atoll.base.errors import (
+    ChecksumAlgorithmMismatch,
+    ChecksumMissing,
     DigestMismatch,
     InvalidArgument,
     InvalidPart,
@@ -19,6 +22,7 @@ from atoll.base.errors import (
     NotFound,
     OutcomeUnknown,
     PreconditionFailed,
+    SizeMismatch,
     StoreError,
     TooSmall,
     Unavailable,
@@ -53,11 +57,19 @@ async def begin(rig: Rig, algorithm: str = "", *, composite: bool = False) -> Up
 
 
 async def add(rig: Rig, upload: Upload, number: int, content: bytes) -> Part:
-    return await rig.store.put_part(BUCKET, KEY, upload.upload_id, number, WholeBody(content))
+    algorithms = (upload.checksum_algorithm,) if upload.checksum_composite else ()
+    body = WholeBody(content, algorithms=algorithms)
+    return await rig.store.put_part(BUCKET, KEY, upload.upload_id, number, body)
+
+
+def name_part(part: Part) -> NamedPart:
+    own = part.checksum
+    checksums = {} if own is None else {own.algorithm: own.value}
+    return NamedPart(number=part.number, etag=part.etag, checksums=checksums)
 
 
 def completion(upload: Upload, *parts: Part, **fields: object) -> CompleteRequest:
-    named = [NamedPart(number=part.number, etag=part.etag) for part in parts]
+    named = [name_part(part) for part in parts]
     return CompleteRequest(
         bucket=BUCKET,
         key=KEY,
@@ -81,11 +93,9 @@ def test_parts_make_one_object(algorithm: str, composite: bool) -> None:
         await add(rig, upload, 2, b"replaced")
         first = await add(rig, upload, 2, BIG)
         whole = BIG + b"end"
-        checksum = None
-        if algorithm:
-            digests = b"".join(checksum_of(algorithm, part) for part in (BIG, b"end"))
-            value = checksum_of(algorithm, digests if composite else whole)
-            checksum = Checksum(algorithm, value, composite)
+        kept = algorithm or "CRC64NVME"
+        digests = b"".join(checksum_of(kept, part) for part in (BIG, b"end"))
+        checksum = Checksum(kept, checksum_of(kept, digests if composite else whole), composite)
         request = completion(upload, first, last, checksum=checksum, size_bytes=len(whole))
         made = await rig.store.complete_upload(request)
         md5s = hashlib.md5(BIG).digest() + hashlib.md5(b"end").digest()
@@ -107,7 +117,7 @@ def test_parts_make_one_object(algorithm: str, composite: bool) -> None:
         assert [(size.number, size.size_bytes) for size in sizes] == [(2, PART_MIN)]
         sizes, more = await opened.parts(2, 5)
         assert not more
-        one = Checksum(algorithm, checksum_of(algorithm, b"end")) if algorithm else None
+        one = Checksum(kept, checksum_of(kept, b"end"))
         assert sizes == [PartSize(9, 3, one)]
         assert await read_all(opened) == whole
         opened = await rig.store.open(BUCKET, KEY)
@@ -152,7 +162,7 @@ def test_what_a_completion_names_is_checked() -> None:
             (InvalidPart, completion(upload, one, three)),
             (InvalidPart, completion(upload, changed)),
             (TooSmall, completion(upload, one, two)),
-            (InvalidArgument, completion(upload, one, size_bytes=2)),
+            (SizeMismatch, completion(upload, one, size_bytes=2)),
             (DigestMismatch, completion(upload, one, checksum=Checksum("CRC32", bytes(4)))),
             (DigestMismatch, completion(upload, one, checksum=Checksum("SHA1", bytes(20)))),
         ]
@@ -169,6 +179,84 @@ def test_what_a_completion_names_is_checked() -> None:
             await rig.store.complete_upload(bad_digest)
         assert not rig.registers.live_keys(b"b/")
         await rig.store.complete_upload(completion(upload, one))
+
+    asyncio.run(run())
+
+
+def test_a_part_of_a_composite_upload_needs_its_checksum() -> None:
+    async def run() -> None:
+        rig = Rig()
+        await rig.make_bucket()
+        upload = await begin(rig, "SHA256", composite=True)
+        for algorithms in ((), ("CRC32",)):
+            body = WholeBody(b"1", algorithms=algorithms)
+            with pytest.raises(ChecksumAlgorithmMismatch):
+                await rig.store.put_part(BUCKET, KEY, upload.upload_id, 1, body)
+        assert not rig.bytes.contents
+        part = await add(rig, upload, 1, b"1")
+        request = completion(upload, part)
+        bare = msgspec.structs.replace(request, parts=[NamedPart(number=1, etag=part.etag)])
+        with pytest.raises(ChecksumMissing):
+            await rig.store.complete_upload(bare)
+        await rig.store.complete_upload(request)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("composite", [True, False])
+def test_a_part_of_another_algorithm_than_the_upload_s_is_refused(composite: bool) -> None:
+    async def run() -> None:
+        rig = Rig()
+        await rig.make_bucket()
+        upload = await begin(rig, "CRC32", composite=composite)
+        body = WholeBody(b"1", algorithms=("CRC32C",))
+        with pytest.raises(ChecksumAlgorithmMismatch):
+            await rig.store.put_part(BUCKET, KEY, upload.upload_id, 1, body)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (("CRC32", "CRC32"), "CRC32"),
+        ((None, None), "CRC64NVME"),
+        (("SHA1", "SHA1"), None),
+        (("CRC32", None), None),
+    ],
+)
+def test_an_upload_without_an_algorithm_takes_its_parts_checksums(
+    sent: tuple[str | None, str | None], expected: str | None
+) -> None:
+    async def run() -> None:
+        rig = Rig()
+        await rig.make_bucket()
+        upload = await begin(rig)
+        parts = []
+        for number, (algorithm, content) in enumerate(zip(sent, (BIG, b"end"), strict=True), 1):
+            body = WholeBody(content, algorithms=(algorithm,) if algorithm else ())
+            parts.append(await rig.store.put_part(BUCKET, KEY, upload.upload_id, number, body))
+        made = await rig.store.complete_upload(completion(upload, *parts))
+        whole = None
+        if expected is not None:
+            whole = Checksum(expected, checksum_of(expected, BIG + b"end"))
+        assert made.checksum == whole
+
+    asyncio.run(run())
+
+
+def test_a_completed_upload_answers_its_own_list_only() -> None:
+    async def run() -> None:
+        rig = Rig()
+        await rig.make_bucket()
+        upload = await begin(rig)
+        one, two = await add(rig, upload, 1, b"1"), await add(rig, upload, 2, b"2")
+        made = await rig.store.complete_upload(completion(upload, one))
+        assert await rig.store.complete_upload(completion(upload, one)) == made
+        changed = msgspec.structs.replace(one, etag="not hexadecimal")
+        for other in (two, changed):
+            with pytest.raises(UploadNotFound):
+                await rig.store.complete_upload(completion(upload, other))
 
     asyncio.run(run())
 

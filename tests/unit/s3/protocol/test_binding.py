@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from atoll.base.errors import InvalidArgument
 from atoll.http.messages import Headers
 from atoll.s3.errors import S3Error
 from atoll.s3.protocol.binding import (
@@ -85,6 +86,34 @@ def test_headers_in_a_presigned_query_count_as_headers():
         ("x-amz-meta-who", "me"),
     ]
     assert merge_hoisted(headers, {"X-Amz-Signature": "s", "acl": ""}) is headers
+
+
+def test_only_a_query_that_is_signed_can_carry_headers():
+    # Version 2 in the header signs no parameter: whoever stands on the way could add one.
+    headers = Headers([])
+    query = {"x-amz-copy-source": "/other/secret"}
+    assert merge_hoisted(headers, query) is headers
+    for proof in ("X-Amz-Signature", "Signature"):
+        merged = merge_hoisted(headers, {**query, proof: "s"})
+        assert merged.get("x-amz-copy-source") == "/other/secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-amz-meta-a", "b\r\nSet-Cookie: c"),
+        ("x-amz-meta-a", "b\nc"),
+        ("x-amz-meta-a", "b\0"),
+        ("x-amz-meta-a", "\x7f"),
+        ("x-amz-meta-a\r\nSet-Cookie", "c"),
+        ("x-amz-meta-a b", "c"),
+        ("x-amz-meta-a:", "c"),
+        ("x-amz-meta-\u20ac", "c"),
+    ],
+)
+def test_a_presigned_query_cannot_carry_what_is_no_header(name, value):
+    with pytest.raises(InvalidArgument):
+        merge_hoisted(Headers([]), {"X-Amz-Signature": "s", name: value})
 
 
 def test_a_document_is_its_payload_member():

@@ -43,7 +43,20 @@ def test_an_error_names_resource_and_request():
             e.InvalidArgument("Bad <it>", argument="a", found="<x>"),
             {"Message": "Bad <it>", "ArgumentName": "a", "ArgumentValue": "<x>"},
         ),
-        (e.TooSmall(number=3), {"PartNumber": "3"}),
+        (
+            e.TooSmall(number=3, etag="t", size_bytes=1, size_bytes_min=5),
+            {"PartNumber": "3", "ETag": "t", "ProposedSize": "1", "MinSizeAllowed": "5"},
+        ),
+        (e.InvalidPart(number=3, etag="t"), {"PartNumber": "3", "ETag": "t"}),
+        (
+            e.DigestMismatch(algorithm="MD5"),
+            {"Message": "The Content-MD5 you specified did not match what we received."},
+        ),
+        (
+            e.DigestMismatch(algorithm="CRC32"),
+            {"Message": "The CRC32 you specified did not match the calculated checksum."},
+        ),
+        (e.ChecksumMissing("Part 3 lacks it."), {"Message": "Part 3 lacks it."}),
         (S3Error("MethodNotAllowed", method="PATCH"), {"Method": "PATCH"}),
         (e.SignatureMismatch(access_key="AK"), {"AWSAccessKeyId": "AK"}),
     ],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from atoll.base.errors import Malformed
-from atoll.base.limits import XML_DEPTH_MAX
+from atoll.base.limits import PART_NUMBER_MAX, XML_DEPTH_MAX, XML_NODES_MAX
 from atoll.s3.xml.parse import parse_document, parse_scalar
 from atoll.s3.xml.shapes import Kind
 from fakes.s3_front import service_model
@@ -128,3 +128,22 @@ def test_scalars_are_read(text, kind, value):
 def test_texts_of_another_kind_are_refused(text, kind):
     with pytest.raises(ValueError, match=r".*"):
         parse_scalar(text, kind)
+
+
+def test_elements_and_attributes_are_counted():
+    few = b"<Delete" + b"".join(b' a%d=""' % n for n in range(9)) + b">"
+    filler = b"<Object/>" * (XML_NODES_MAX - 10)
+    with pytest.raises(Malformed, match="parent|missing"):
+        parse("DeleteObjects", few + filler + b"</Delete>")
+    for more in (few + filler + b"<Object/>", few[:-1] + b' more="">' + filler):
+        with pytest.raises(Malformed, match="nodes_max"):
+            parse("DeleteObjects", more + b"</Delete>")
+
+
+def test_the_longest_list_of_parts_is_read():
+    part = b"<Part><ETag>t</ETag><PartNumber>1</PartNumber>%s</Part>" % b"".join(
+        b"<Checksum%s>AAAA</Checksum%s>" % (name, name)
+        for name in (b"CRC32", b"CRC32C", b"CRC64NVME", b"SHA1", b"SHA256")
+    )
+    document = b"<CompleteMultipartUpload>%s</CompleteMultipartUpload>" % (part * PART_NUMBER_MAX)
+    assert len(parse("CompleteMultipartUpload", document)["Parts"]) == PART_NUMBER_MAX
