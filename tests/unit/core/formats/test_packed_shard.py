@@ -1,9 +1,12 @@
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from atoll.base.errors import RecordCorrupt
+from atoll.base.errors import Damaged, RecordCorrupt
 from atoll.base.ids import DataId
 from atoll.core.formats.packed_shard import (
     Row,
@@ -52,3 +55,20 @@ def test_keys_order_by_set_then_row_then_age():
         packed_key(Row.LISTING, 1, DataId(b"\1" + bytes(15)), 0),
     ]
     assert keys == sorted(keys)
+
+
+@given(
+    row=st.sampled_from(Row),
+    set_index=st.integers(0, 65535),
+    data_id=st.binary(min_size=16, max_size=16).map(DataId),
+    index=st.integers(0, 255),
+)
+def test_any_key_comes_back_as_it_was(row, set_index, data_id, index):
+    key = packed_key(row, set_index, data_id, index)
+    assert parse_packed_key(key) == (row, set_index, data_id, index)
+
+
+@given(key=st.binary(max_size=24))
+def test_a_noisy_key_is_only_ever_damage(key):
+    with suppress(Damaged):
+        parse_packed_key(key)

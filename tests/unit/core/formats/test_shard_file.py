@@ -1,13 +1,17 @@
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atoll.base.errors import Damaged, FormatUnknown, RecordCorrupt
 from atoll.base.ids import DataId
 from atoll.core.formats.shard_file import (
     CHECKSUM_BYTES,
     HEADER_BYTES,
+    MAGIC,
     OWNER_KEY_BYTES_MAX,
     BlockFrames,
     ShardHeader,
@@ -146,3 +150,39 @@ def test_file_names_spread_by_the_last_byte_and_parse_back():
 )
 def test_other_names_are_no_shards(name):
     assert parse_file_name(name) is None
+
+
+HEADERS = st.builds(
+    ShardHeader,
+    st.integers(0, 2**32 - 1),
+    st.binary(max_size=OWNER_KEY_BYTES_MAX),
+    st.binary(min_size=16, max_size=16).map(DataId),
+    st.integers(0, 8),
+    st.integers(9, 255),
+    st.integers(0, 255),
+    st.integers(1, 2**32 - 1),
+    st.integers(0, 2**64 - 1),
+)
+
+
+@given(header=HEADERS, behind=st.binary(max_size=20))
+def test_headers_come_back_as_they_were(header, behind):
+    raw = encode_header(header)
+    assert decode_header(raw + behind) == (header, len(raw))
+
+
+@given(raw=st.binary(max_size=120), flips=st.lists(st.integers(0, 200), max_size=4))
+def test_noise_is_only_ever_damage(raw, flips):
+    changed = bytearray(encode_header(HEADER))
+    for at in flips:
+        changed[at % len(changed)] ^= 0x10
+    for found in (raw, MAGIC + raw, MAGIC + b"\0\1" + raw, bytes(changed)):
+        with suppress(Damaged):
+            decode_header(found)
+    assert set(BlockFrames(0, DATA_ID, 0).unwrap(0, raw, [0, 7, 100])) <= {None}
+
+
+@given(name=st.text(max_size=50) | st.from_regex(r"[0-9a-f]{32}\.[0-9a-f]{4}\.[0-9a-f]{2}"))
+def test_any_name_is_a_shard_or_none(name):
+    found = parse_file_name(name)
+    assert found is None or file_name(*found).endswith("/" + name)
