@@ -1,13 +1,12 @@
 """The AWS CLI, version 1 from PyPI and version 2 from Debian: what people type every day."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from compat.clients.install import find_program
 from compat.clients.tree import make_bytes, make_tree, read_tree
-from compat.endpoint import run
+from compat.endpoint import ClientFailed, run
 
 
 class Cli:
@@ -126,10 +125,10 @@ def test_a_presigned_address_works_for_curl(cli, box):
 
 def test_what_is_missing_is_told(cli, box):
     where = ["--bucket", box, "--key", "missing"]
-    with pytest.raises(AssertionError, match="Not Found"):
+    with pytest.raises(ClientFailed, match="Not Found"):
         cli.api("head-object", *where)
-    with pytest.raises(AssertionError, match="NoSuchKey"):
-        cli.api("get-object", *where, str(Path("down")))
+    with pytest.raises(ClientFailed, match="NoSuchKey"):
+        cli.api("get-object", *where, "down")
 
 
 def test_pages_are_followed(cli, box):
@@ -139,3 +138,10 @@ def test_pages_are_followed(cli, box):
     deletes = {"Objects": [{"Key": f"key-{number}"} for number in range(7)]}
     answer = cli.api("delete-objects", "--bucket", box, "--delete", json.dumps(deletes))
     assert len(answer["Deleted"]) == 7
+
+
+def test_each_file_of_a_refused_upload_is_told(cli, name):
+    sent = make_tree(cli.folder / "up")
+    with pytest.raises(ClientFailed) as failed:
+        cli.s3("cp", "--recursive", "up", f"s3://{name}")
+    assert str(failed.value).count("NoSuchBucket") >= len(sent)
