@@ -380,14 +380,14 @@ class Acceptor:
     # ── seals, tombstones, rebuild ─────────────────────────────────────────────────────────────
 
     def seal(self, request: Seal) -> Reply[None]:
-        """Store a seal; a lower epoch than the one held changes nothing."""
+        """Store a seal, or the one held where that is higher; durable when answered."""
         answer: Reply[None] = Reply()
         where = (request.set_index, request.prefix)
         held = self.facts.seals.get(where)
         asked = SealFact(request.epoch, request.lifted)
-        if held is not None and (held.epoch, held.lifted) >= (asked.epoch, asked.lifted):
-            answer.set_result(None)
-            return answer
+        if held is not None and (held.epoch, held.lifted) > (asked.epoch, asked.lifted):
+            # Stored once more: it may be on its way still, or its commit found no room.
+            asked = held
         # In force before it is durable: an accept that slipped in between would not be seen by the
         # scan.
         self.facts.seals[where] = asked
@@ -409,12 +409,12 @@ class Acceptor:
         if not exact or stored in self._pending:
             answer.set_result(record is None)
             return answer
-        puts: list[Put] = []
-        if self._rules.tombstones_leave_horizon and request.ballot > self.facts.horizon:
-            # In force at once; durable in the same commit that removes the record.
-            self.facts.horizon = request.ballot
-            puts = self.facts.plan_horizon(request.ballot)
-        puts.append(Put(Table.HEADS, stored, None))
+        puts = [Put(Table.HEADS, stored, None)]
+        if self._rules.tombstones_leave_horizon:
+            # In force at once; durable in the commit that removes the record, also where an earlier
+            # one that carried a higher horizon found no room.
+            self.facts.horizon = max(self.facts.horizon, request.ballot)
+            puts += self.facts.plan_horizon(self.facts.horizon)
         self.commit.submit(puts, lambda fault: self._dropped(stored, answer, fault))
         return answer
 
