@@ -145,3 +145,14 @@ def test_each_file_of_a_refused_upload_is_told(cli, name):
     with pytest.raises(ClientFailed) as failed:
         cli.s3("cp", "--recursive", "up", f"s3://{name}")
     assert str(failed.value).count("NoSuchBucket") >= len(sent)
+
+
+@pytest.mark.parametrize("program", ["aws", "aws2"])
+def test_a_tree_travels_over_tls(bring, tls_endpoint, name, program):
+    cli = Cli(bring(program), tls_endpoint)
+    sent = make_tree(cli.folder / "up")
+    cli.s3("mb", f"s3://{name}")
+    cli.s3("sync", "up", f"s3://{name}")
+    cli.s3("sync", f"s3://{name}", "down")
+    assert read_tree(cli.folder / "down") == sent
+    cli.s3("rb", "--force", f"s3://{name}")
