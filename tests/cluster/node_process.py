@@ -153,6 +153,12 @@ class NodeProcess:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1])
         return pages * resource.getpagesize()
 
+    def peak_bytes(self) -> int:
+        """Return the most resident memory that the process ever had."""
+        status = Path(f"/proc/{self.pid}/status").read_text("ascii")
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
     def descriptors(self) -> int:
         """Return the number of open file descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))

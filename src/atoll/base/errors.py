@@ -171,6 +171,10 @@ class IncompleteBody(Invalid):
     """The body ended before its announced length."""
 
 
+class ClientTooSlow(Invalid):
+    """The client sent the body too slowly."""
+
+
 class DigestMismatch(Invalid):
     """The body does not match a digest sent with it. Fields `algorithm`, `expected`, `found`."""
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from atoll.base.errors import DeadlineExceeded, IncompleteBody, StoreError, TooLarge
+from atoll.base.errors import ClientTooSlow, IncompleteBody, StoreError, TooLarge
 from atoll.base.streams import CHUNK_BYTES_MAX
 from atoll.http.chunked import ChunkedDecoder, ChunkedMalformed
 from atoll.http.limits import HttpLimits
@@ -194,7 +194,7 @@ class IncomingBody:
 
     def fail_slow(self) -> None:
         """Fail because the client is too slow."""
-        self.fail(DeadlineExceeded("The client sent the body too slowly."))
+        self.fail(ClientTooSlow())
 
     # ── the handler's side ─────────────────────────────────────────────────────────────────────
 

@@ -44,7 +44,7 @@ class RawBody(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the bytes; asks for them (`100 Continue`) first where the client waits.
 
-        Raises IncompleteBody when the client goes away, DeadlineExceeded when it is too slow.
+        Raises IncompleteBody when the client goes away, ClientTooSlow when it is.
         """
         ...
 

@@ -201,6 +201,12 @@ TABLE: Final[Mapping[type[e.StoreError], Row]] = {
         400,
         "You did not provide the number of bytes specified by the Content-Length HTTP header",
     ),
+    e.ClientTooSlow: Row(
+        "RequestTimeout",
+        400,
+        "Your socket connection to the server was not read from or written to within the timeout"
+        " period. Idle connections will be closed.",
+    ),
     e.DigestMismatch: Row(
         "BadDigest",
         400,

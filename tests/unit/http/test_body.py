@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from atoll.base.errors import DeadlineExceeded, IncompleteBody
+from atoll.base.errors import ClientTooSlow, IncompleteBody
 from atoll.base.streams import CHUNK_BYTES_MAX
 from atoll.http.body import ArrivedBody, IncomingBody
 from atoll.http.limits import HttpLimits
@@ -74,7 +74,7 @@ def test_a_failure_comes_behind_the_bytes_and_the_first_one_stays() -> None:
         body, _ = make(5)
         body.feed(b"ab")
         body.fail(IncompleteBody())
-        body.fail(DeadlineExceeded())
+        body.fail(ClientTooSlow())
         chunks = aiter(body)
         assert await anext(chunks) == b"ab"
         with pytest.raises(IncompleteBody):

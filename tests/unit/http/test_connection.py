@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from atoll.base.errors import DeadlineExceeded, IncompleteBody
+from atoll.base.errors import ClientTooSlow, IncompleteBody
 from atoll.http.limits import HttpLimits
 from atoll.http.messages import Request, Response
 from fakes.http import Wire, open_wire, settle
@@ -433,7 +433,7 @@ def test_a_stalled_body_is_given_up(whole_bytes_max: int) -> None:
         async def handler(request: Request) -> Response:
             try:
                 return await echo(request)
-            except DeadlineExceeded:
+            except ClientTooSlow:
                 return Response(408, [], b"slow")
 
         limits = HttpLimits(whole_bytes_max=whole_bytes_max)
