@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 from atoll.base.ids import DataId
+from atoll.base.limits import INLINE_BYTES_MAX
 from atoll.base.names import BucketName, ObjectKey
 from atoll.base.streams import PromisedDigests, WholeBody
 from atoll.objects.contract import BucketChange, OpenObject, PutRequest
@@ -55,7 +56,14 @@ class StreamedBody:
 class Rig:
     """A store and everything under it."""
 
-    def __init__(self, *, rows_max: int = 1 << 30, yields: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        rows_max: int = 1 << 30,
+        yields: Callable[[], int] | None = None,
+        inline_bytes_max: int = INLINE_BYTES_MAX,
+    ) -> None:
+        self._inline_bytes_max = inline_bytes_max
         self.bytes = MemoryBytes()
         self.registers = MemoryRegisters(on_free=self.bytes.free, rows_max=rows_max, yields=yields)
         self.clock = StepClock()
@@ -65,7 +73,9 @@ class Rig:
 
     def open_store(self) -> Objects:
         """Return another store on the same registers: a node with a cache of its own."""
-        settings = ObjectSettings(lease_wait=self._wait_for_lease)
+        settings = ObjectSettings(
+            lease_wait=self._wait_for_lease, inline_bytes_max=self._inline_bytes_max
+        )
         return Objects(self.registers, self.bytes, self.clock, self.entropy, settings)
 
     async def _wait_for_lease(self) -> None:

@@ -241,6 +241,15 @@ def test_names_that_a_package_offers_and_does_not_export_are_found() -> None:
     assert not list(totality.find_incomplete_exports([good, empty]))
 
 
+def test_settings_that_nobody_reads_are_found() -> None:
+    sources = [
+        Source("src/atoll/config/schema.py", "x = settings.idle"),
+        Source("src/atoll/node/build.py", "x = settings.used"),
+    ]
+    found = totality.find_idle_settings(["idle", "used"], sources)
+    assert [finding.where for finding in found] == ["idle"]
+
+
 def test_documents_named_in_code_must_exist(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.md").touch()

@@ -158,6 +158,13 @@ def test_every_setting_is_explained() -> None:
     assert not found, render(found)
 
 
+def test_every_setting_is_used() -> None:
+    # A secret's file is read where the secret is: in config.
+    names = {entry.name for entry in ENTRIES if not entry.name.endswith("_file")} | {"ca_file"}
+    found = list(totality.find_idle_settings(names, read_sources("src/atoll")))
+    assert not found, render(found)
+
+
 def test_indexes_name_every_note() -> None:
     found = [
         finding

@@ -72,6 +72,16 @@ def find_untested_actions(
         yield Finding("action_compat", name, "is named after no routed action")
 
 
+def find_idle_settings(names: Iterable[str], sources: Iterable[Source]) -> Iterator[Finding]:
+    """Yield settings that no code outside of config reads: a promise that nobody keeps."""
+    read: set[str] = set()
+    for source in sources:
+        if not source.path.startswith("src/atoll/config/"):
+            read |= {node.attr for node in source.nodes if isinstance(node, ast.Attribute)}
+    for name in sorted(set(names) - read):
+        yield Finding("setting", name, "is read nowhere")
+
+
 def find_incomplete_exports(sources: Iterable[Source]) -> Iterator[Finding]:
     """Yield packages whose `__all__` is not exactly what their `__init__.py` offers.
 

@@ -95,7 +95,13 @@ class Node:
                 lambda ref, index, reason: self.upkeep.damaged(ref),
             ),
         )
-        self.objects = Objects(self.registers, self.stripes, clock, entropy, ObjectSettings())
+        self.objects = Objects(
+            self.registers,
+            self.stripes,
+            clock,
+            entropy,
+            ObjectSettings(inline_bytes_max=configuration.settings.inline_bytes_max),
+        )
         self.upkeep = Upkeep(
             settings=configuration.settings,
             roster=roster,

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from atoll.base.errors import InvalidRange, NotModified, PreconditionFailed
-from atoll.base.limits import INLINE_BYTES_MAX, PUT_BYTES_MAX
+from atoll.base.limits import PUT_BYTES_MAX
 from atoll.base.names import BucketName, ObjectKey, UploadId
 from atoll.base.streams import PromisedDigests
 from atoll.objects.content import Content, Limits, check_size, receive
@@ -33,8 +33,6 @@ from atoll.objects.values import (
     RangeSpec,
 )
 from atoll.registers.contract import Cell
-
-_LIMITS = Limits(inline_bytes_max=INLINE_BYTES_MAX, size_bytes_max=PUT_BYTES_MAX)
 
 
 class _SourceBody:
@@ -95,6 +93,9 @@ class ObjectCopier:
         self._reader = reader
         self._putter = putter
         self._parts = parts
+        self._limits = Limits(
+            inline_bytes_max=foundation.inline_bytes_max, size_bytes_max=PUT_BYTES_MAX
+        )
 
     @asynccontextmanager
     async def _opened(self, source: CopySource) -> AsyncIterator[OpenedObject]:
@@ -137,7 +138,7 @@ class ObjectCopier:
         body = _SourceBody(source, None, (wanted,))
         check_size(body, PUT_BYTES_MAX)
         if version.parts_count or not has_wanted:
-            return await receive(self._store, cell, body, body.algorithms, _LIMITS)
+            return await receive(self._store, cell, body, body.algorithms, self._limits)
         if body.whole is not None:
             return Content(len(body.whole), b"", body.whole, None, present)
         ref = await self._store.write(cell, aiter(body), size_hint=version.size_bytes, digests=None)

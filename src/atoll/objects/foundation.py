@@ -25,3 +25,5 @@ class Foundation(msgspec.Struct, frozen=True, kw_only=True):
     buckets: BucketDirectory
     pages: Pages
     editor: VersionEditor
+    #: Content up to this size lies in the register.
+    inline_bytes_max: int

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Mapping
 
 from atoll.base.errors import IncompleteBody
-from atoll.base.limits import INLINE_BYTES_MAX, PUT_BYTES_MAX
+from atoll.base.limits import PUT_BYTES_MAX
 from atoll.base.names import ObjectKey
 from atoll.base.streams import Body
 from atoll.core.formats.data_ref import DataRef, strip_owner
@@ -37,8 +37,6 @@ from atoll.objects.values import (
 )
 from atoll.objects.versions.chain import Chain, Entry
 
-_LIMITS = Limits(inline_bytes_max=INLINE_BYTES_MAX, size_bytes_max=PUT_BYTES_MAX)
-
 
 def plain(fields: Mapping[str, str]) -> dict[str, str]:
     """Return a mapping as the dict that records hold."""
@@ -54,14 +52,17 @@ class ObjectPutter:
         self._entropy = foundation.entropy
         self._buckets = foundation.buckets
         self._editor = foundation.editor
+        self._limits = Limits(
+            inline_bytes_max=foundation.inline_bytes_max, size_bytes_max=PUT_BYTES_MAX
+        )
 
     async def put(self, request: PutRequest, body: Body) -> ObjectVersion:
         """Store one object from a body."""
         bucket = await self._buckets.get(request.bucket)
         whole = body.whole
-        if whole is None or len(whole) > INLINE_BYTES_MAX:
+        if whole is None or len(whole) > self._limits.inline_bytes_max:
             cell = object_cell(bucket.incarnation, request.key)
-            content = await receive(self._store, cell, body, body.algorithms, _LIMITS)
+            content = await receive(self._store, cell, body, body.algorithms, self._limits)
         else:
             content = _take_small(body, whole)
         return await self.commit(

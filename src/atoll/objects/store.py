@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from atoll.base.clock import Clock, Entropy
+from atoll.base.limits import INLINE_BYTES_MAX
 from atoll.objects.bucket_removal import BucketRemover
 from atoll.objects.buckets import BucketDirectory, LeaseWait
 from atoll.objects.bytes_contract import ByteStore
@@ -41,6 +42,8 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     bucket_lease_s: float = 2.0
     buckets_cached_max: int = 1024
     lease_wait: LeaseWait = _no_other_nodes
+    #: Content up to this size lies in the register; larger content becomes shards.
+    inline_bytes_max: int = INLINE_BYTES_MAX
 
 
 class Objects:
@@ -71,6 +74,7 @@ class Objects:
             buckets=buckets,
             pages=pages,
             editor=VersionEditor(registers, buckets, pages),
+            inline_bytes_max=settings.inline_bytes_max,
         )
         putter = ObjectPutter(foundation)
         reader = ObjectReader(foundation)

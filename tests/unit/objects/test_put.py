@@ -216,3 +216,20 @@ def test_a_node_with_an_outdated_setting_never_drops_a_version() -> None:
         assert await read_all(opened) == b"kept"
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("inline_bytes_max", [0, 100, 32 * 1024])
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize("over", [-100, -1, 0, 1])
+def test_the_bound_of_inline_content_is_the_setting(
+    inline_bytes_max: int, is_streamed: bool, over: int
+) -> None:
+    async def run() -> None:
+        rig = Rig(inline_bytes_max=inline_bytes_max)
+        await rig.make_bucket()
+        content = b"x" * max(0, inline_bytes_max + over)
+        await rig.store.put(REQUEST, StreamedBody([content]) if is_streamed else WholeBody(content))
+        assert bool(rig.bytes.contents) == (over > 0)
+        assert await read_all(await rig.store.open(BUCKET, KEY)) == content
+
+    asyncio.run(run())
