@@ -7,7 +7,7 @@ import pytest
 
 from compat.clients.install import find_program
 from compat.clients.tree import LARGE_NAME, make_bytes, make_tree, read_tree
-from compat.endpoint import run
+from compat.endpoint import ClientFailed, run
 
 
 class Mc:
@@ -118,3 +118,11 @@ def test_a_bucket_is_described(mc, box):
     )
     assert mc.rows("du", box)[-1]["objects"] == 0
     assert "is un-versioned" in mc.run("version", "info", box).decode()
+
+
+def test_an_alias_is_set_and_a_wrong_secret_is_told(mc):
+    where = [mc.endpoint.url, mc.endpoint.access_key]
+    mc.run("alias", "set", "mine", *where, mc.endpoint.secret_key)
+    mc.run("ls", "mine")
+    with pytest.raises(ClientFailed, match="signature we calculated does not match"):
+        mc.run("alias", "set", "other", *where, "another-secret")
