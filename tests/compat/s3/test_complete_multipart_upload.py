@@ -1,8 +1,11 @@
 """CompleteMultipartUpload: the parts named, in order, become the object at once."""
 
 import hashlib
+from base64 import b64encode
 
 import pytest
+from awscrt.checksums import crc64nvme
+from botocore.config import Config
 
 from compat.answers import refused
 
@@ -56,12 +59,69 @@ def test_wrong_lists_are_refused_and_the_upload_stays(s3, upload):
     assert complete(s3, upload, [first])["ETag"].endswith('-1"')
 
 
+def test_a_retry_with_another_list_came_too_late(s3, upload):
+    first, second = send(s3, upload, 1, b"1"), send(s3, upload, 2, b"2")
+    complete(s3, upload, [first])
+    with refused("NoSuchUpload", 404):
+        complete(s3, upload, [second])
+    assert s3.get_object(Bucket=upload["Bucket"], Key="a")["Body"].read() == b"1"
+
+
+def test_promises_about_the_whole(s3, upload):
+    parts = [send(s3, upload, 1, b"hello")]
+    with refused("InvalidRequest", 400):
+        complete(s3, upload, parts, MpuObjectSize=6)
+    with refused("BadDigest", 400):
+        complete(s3, upload, parts, ChecksumCRC32="AAAAAA==", ChecksumType="FULL_OBJECT")
+    promise = {"ChecksumCRC32": "NhCmhg==", "ChecksumType": "FULL_OBJECT", "MpuObjectSize": 5}
+    assert complete(s3, upload, parts, **promise)["ChecksumCRC32"] == "NhCmhg=="
+
+
+def test_parts_without_checksums_make_an_object_with_one(connect, upload):
+    plain = connect(config=Config(request_checksum_calculation="when_required"))
+    parts = [send(plain, upload, 1, b"1" * PART), send(plain, upload, 2, b"2")]
+    made = complete(plain, upload, parts)
+    expected = crc64nvme(b"1" * PART + b"2").to_bytes(8, "big")
+    assert made["ChecksumCRC64NVME"] == b64encode(expected).decode()
+    assert made["ChecksumType"] == "FULL_OBJECT"
+
+
+def test_a_composite_checksum_needs_those_of_its_parts(s3, bucket):
+    target = {"Bucket": bucket, "Key": "b"}
+    upload = s3.create_multipart_upload(**target, ChecksumAlgorithm="SHA256")["UploadId"]
+    target["UploadId"] = upload
+    part = s3.upload_part(**target, PartNumber=1, Body=b"1", ChecksumAlgorithm="SHA256")
+    named = {"PartNumber": 1, "ETag": part["ETag"]}
+    with refused("InvalidRequest", 400):
+        complete(s3, target, [named])
+    with refused("InvalidPart", 400):
+        complete(s3, target, [{**named, "ChecksumSHA256": b64encode(bytes(32)).decode()}])
+    named["ChecksumSHA256"] = part["ChecksumSHA256"]
+    with refused("BadDigest", 400):
+        complete(s3, target, [named], ChecksumType="FULL_OBJECT")
+    made = complete(s3, target, [named], ChecksumType="COMPOSITE")
+    digest = hashlib.sha256(hashlib.sha256(b"1").digest()).digest()
+    assert made["ChecksumSHA256"] == f"{b64encode(digest).decode()}-1"
+
+
 def test_conditions(s3, upload):
     s3.put_object(Bucket=upload["Bucket"], Key="a", Body=b"there")
     parts = [send(s3, upload, 1, b"1")]
     with refused("PreconditionFailed", 412):
         complete(s3, upload, parts, IfNoneMatch="*")
+    with refused("PreconditionFailed", 412):
+        complete(s3, upload, parts, IfMatch='"other"')
     assert s3.get_object(Bucket=upload["Bucket"], Key="a")["Body"].read() == b"there"
+    etag = s3.head_object(Bucket=upload["Bucket"], Key="a")["ETag"]
+    complete(s3, upload, parts, IfMatch=etag)
+    assert s3.get_object(Bucket=upload["Bucket"], Key="a")["Body"].read() == b"1"
+
+
+def test_a_condition_on_nothing_is_404_and_the_upload_stays(s3, upload):
+    parts = [send(s3, upload, 1, b"1")]
+    with refused("NoSuchKey", 404):
+        complete(s3, upload, parts, IfMatch='"some"')
+    complete(s3, upload, parts, IfNoneMatch="*")
 
 
 def test_an_unknown_upload_is_404(s3, upload):

@@ -5,6 +5,7 @@ from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from compat.answers import refused
@@ -64,6 +65,17 @@ def test_every_checksum_is_kept(s3, bucket, algorithm):
     got = s3.get_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")
     assert put[f"Checksum{algorithm}"] == got[f"Checksum{algorithm}"]
     assert got["Body"].read() == b"1"
+
+
+def test_content_without_a_checksum_gets_one(connect, bucket):
+    plain = connect(config=Config(request_checksum_calculation="when_required"))
+    put = plain.put_object(Bucket=bucket, Key="a", Body=b"hello")
+    assert (put["ChecksumCRC64NVME"], put["ChecksumType"]) == ("M3eFcAZSQlc=", "FULL_OBJECT")
+    got = plain.get_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")
+    assert got["ChecksumCRC64NVME"] == put["ChecksumCRC64NVME"]
+    assert got["Body"].read() == b"hello"
+    part = plain.get_object(Bucket=bucket, Key="a", Range="bytes=0-3", ChecksumMode="ENABLED")
+    assert "ChecksumCRC64NVME" not in part
 
 
 def test_only_the_first_of_many_conditional_writers_wins(s3, bucket):
