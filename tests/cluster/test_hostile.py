@@ -386,3 +386,21 @@ def test_a_document_takes_bounded_memory(attacker: Attacker, node: NodeProcess) 
     before = node.peak_bytes()
     assert attacker.post("/box/new?uploadId=none", document) == (400, "MalformedXML")
     assert node.peak_bytes() - before < _GROWTH_BYTES_MAX
+
+
+# ── the admin API, behind the same gate ────────────────────────────────────────────────────────
+
+
+def test_the_admin_api_reads_no_stream_it_was_not_promised(attacker: Attacker) -> None:
+    lines = attacker.head("POST", "/_atoll/admin/v1/heal", payload=TRAILER)
+    lines += [f"Content-Length: {len(_WHOLE)}", "Connection: close", "", ""]
+    answer = attacker.send("\r\n".join(lines).encode() + _WHOLE)
+    assert read_only_answer(answer)[0] == 400
+    assert b'"code":"Invalid"' in answer
+
+
+@pytest.mark.parametrize("target", ["/_atoll/admin/v1/status", "/_atoll/admin/../admin/v1/jobs"])
+def test_the_admin_api_tells_nobody_anything(attacker: Attacker, target: str) -> None:
+    lines = [f"GET {target} HTTP/1.1", f"Host: {attacker.host}"]
+    status, _ = attacker.ask(lines)
+    assert status in (403, 404)

@@ -238,7 +238,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             _OBJECTS,
             make_integer(0, 3650),
-            "Multipart uploads without progress for so many days are aborted. 0: never.",
+            "Multipart uploads are aborted so many days after they began. 0: never.",
         ),
     ] = 7
 

@@ -9,6 +9,7 @@ from atoll.admin.front import Front
 from atoll.admin.gate import Admitted
 from atoll.admin.health import Health
 from atoll.base.clock import Clock
+from atoll.base.errors import Invalid
 from atoll.config.schema import Settings
 from atoll.http.listen import Address
 from atoll.http.messages import Request
@@ -18,6 +19,7 @@ from atoll.node.build import Node
 from atoll.node.control import NodeControl
 from atoll.s3.body import open_body
 from atoll.s3.call import Service
+from atoll.s3.errors import S3Error
 from atoll.s3.front import FrontEnd, FrontSettings
 from atoll.s3.gate import Gate, RootLookup
 from atoll.s3.protocol.model import load_service_model
@@ -32,11 +34,15 @@ class AdminGate:
         self._clock = clock
 
     async def admit(self, request: Request, action: str) -> Admitted:
-        """Return the caller of an admin request. Raises Denied."""
-        found = self._gate.authenticate(request, self._clock.time_ns())
-        self._gate.authorise(found.principal, action, None, None)
+        """Return the caller of an admin request. Raises Denied, Invalid."""
         has_body = request.body.length_bytes != 0
-        body = open_body(request, found, has_checksums=False) if has_body else None
+        try:
+            found = self._gate.authenticate(request, self._clock.time_ns())
+            self._gate.authorise(found.principal, action, None, None)
+            body = open_body(request, found, has_checksums=False) if has_body else None
+        except S3Error as error:
+            # Codes of S3 mean nothing here; what is left of them is the sentence.
+            raise Invalid(error.message) from error
         return Admitted(found.principal.access_key, body)
 
 

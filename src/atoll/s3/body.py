@@ -134,6 +134,9 @@ async def read_document(body: Body, size_bytes_max: int) -> bytes:
 def _read_promise(headers: Headers, *, has_checksums: bool) -> Promise:
     text = headers.get("content-md5")
     md5 = None if text is None else _decode_md5(text)
+    if md5 is not None and sum(name == "content-md5" for name, _ in headers.pairs) > 1:
+        # Which one the sender meant to hold is not for us to choose.
+        raise InvalidDigest("The Content-MD5 you specified was invalid.", algorithm="MD5")
     if not has_checksums:
         return Promise(md5, {}, ())
     sent = [name for name in CHECKSUM_HEADERS if name in headers]

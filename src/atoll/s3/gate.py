@@ -272,8 +272,7 @@ class Gate:
         access_key, signature = v2.parse_v2_authorization(authorization)
         self._check_time(headers, now_ns)
         credential = self._find(access_key, headers.get(_TOKEN))
-        text = v2.v2_string_to_sign(self._v2_request(request, headers))
-        _check_v2(credential, text, signature)
+        _check_v2(credential, self._v2_request(request, headers), signature)
         return Authenticated(
             principal=credential.principal,
             kind=AuthKind.V2_HEADER,
@@ -291,8 +290,8 @@ class Gate:
             )
         token = headers.get(_TOKEN) or dict(pairs).get(_TOKEN)
         credential = self._find(presigned.access_key, token)
-        text = v2.v2_string_to_sign(self._v2_request(request, headers), presigned.expires)
-        _check_v2(credential, text, presigned.signature)
+        signed = self._v2_request(request, headers)
+        _check_v2(credential, signed, presigned.signature, presigned.expires)
         return Authenticated(
             principal=credential.principal,
             kind=AuthKind.V2_QUERY,
@@ -377,11 +376,19 @@ def _check_life(presigned: Presigned, now_ns: int) -> None:
         )
 
 
-def _check_v2(credential: Credential, text: str, signature: str) -> None:
-    if not v2.is_v2_signature(credential.secret, text, signature):
+def _check_v2(
+    credential: Credential, request: v2.V2Request, signature: str, expires: str | None = None
+) -> None:
+    """Compare a signature with the spellings of what it may cover.
+
+    Raises
+        SignatureMismatch: it is of none, shown in the first.
+    """
+    texts = [v2.v2_string_to_sign(each, expires) for each in v2.spellings(request)]
+    if not any(v2.is_v2_signature(credential.secret, text, signature) for text in texts):
         raise SignatureMismatch(
             access_key=credential.principal.access_key,
-            string_to_sign=text,
+            string_to_sign=texts[0],
             signature=signature[:128],
         )
 

@@ -1,6 +1,7 @@
 """ListObjectsV2: order, prefixes, delimiters, pages."""
 
 import pytest
+from botocore.config import Config
 
 from compat.answers import refused
 
@@ -66,3 +67,11 @@ def test_wrong_arguments_are_refused(s3, filled):
         s3.list_objects_v2(Bucket=filled, MaxKeys=-1)
     with refused("NoSuchBucket", 404):
         s3.list_objects_v2(Bucket="nobody-made-this")
+
+
+def test_old_signatures_are_understood(connect, bucket):
+    old = connect(config=Config(signature_version="s3"))
+    old.put_object(Bucket=bucket, Key="a b/ü+", Body=b"1")
+    listed = old.list_objects_v2(Bucket=bucket, Prefix="a b")
+    assert [row["Key"] for row in listed["Contents"]] == ["a b/ü+"]
+    assert "LocationConstraint" in old.get_bucket_location(Bucket=bucket)

@@ -498,3 +498,10 @@ def test_a_forgotten_body_is_not_an_empty_one():
     with pytest.raises(S3Error) as caught:
         check_framed(Headers([("host", "a")]))
     assert caught.value.code == "MissingContentLength"
+
+
+def test_two_digests_of_one_kind_are_refused():
+    request, who = put({"content-md5": md5(CONTENT)})
+    request.headers = Headers([*request.headers.pairs, ("content-md5", md5(b"other"))])
+    with pytest.raises(e.InvalidDigest):
+        open_body(request, who)

@@ -152,6 +152,17 @@ def test_version_2_signs_the_bucket_of_the_host():
         make_gate().authenticate(virtual, NOW_NS)
 
 
+@pytest.mark.parametrize("kind", ["v2", "v2-query"])
+@pytest.mark.parametrize("query", [b"", b"location"])
+def test_version_2_may_end_a_bucket_with_a_slash_that_is_not_sent(kind, query):
+    target = "/bucket/" + ("?location" if query else "")
+    request = change(sign("GET", target, kind=kind), path=b"/bucket")
+    assert make_gate().authenticate(request, NOW_NS).principal == PRINCIPAL
+    other = change(sign("GET", "/bucket/key/", kind=kind), path=b"/bucket/key")
+    with pytest.raises(e.SignatureMismatch):
+        make_gate().authenticate(other, NOW_NS)
+
+
 # ── what a signature covers ────────────────────────────────────────────────────────────────────
 
 

@@ -83,6 +83,7 @@ def parse_input(
 
     Raises
         S3Error: InvalidArgument for a text that is not of the member's kind.
+        InvalidArgument: a version is named to an operation that knows none.
     """
     values: dict[str, Field] = {}
     if query:
@@ -91,6 +92,11 @@ def parse_input(
             member = members.get(name)
             if member is not None:
                 _take(values, member, text)
+            elif name == "versionId":
+                # Whoever names a version must not reach the newest one instead.
+                raise InvalidArgument(
+                    "This operation does not accept a version-id.", argument=name, found=text
+                )
     known = operation.header_members
     metadata: dict[str, str] = {}
     for name, text in headers.pairs:

@@ -107,6 +107,17 @@ def parse_v2_presigned(pairs: Pairs) -> V2Presigned:
     return V2Presigned(found["AWSAccessKeyId"], found["Signature"], found["Expires"])
 
 
+def spellings(request: V2Request) -> list[V2Request]:
+    """Return a request as clients may have signed it.
+
+    Some end a resource that is a bucket alone with a slash, though they do not send one: both
+    spellings name the same bucket.
+    """
+    if len(request.resource) > 1 and request.resource.count(b"/") == 1:
+        return [request, msgspec.structs.replace(request, resource=request.resource + b"/")]
+    return [request]
+
+
 def v2_string_to_sign(request: V2Request, expires: str | None = None) -> str:
     """Return what version 2 signs, characters standing for bytes (latin-1).
 

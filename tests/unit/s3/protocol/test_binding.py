@@ -70,6 +70,12 @@ def test_a_conditional_date_that_is_none_is_ignored_and_others_are_refused():
         )
 
 
+@pytest.mark.parametrize("name", ["PutObject", "CreateMultipartUpload", "ListObjectsV2"])
+def test_a_version_is_not_named_to_an_operation_that_knows_none(name):
+    with pytest.raises(InvalidArgument):
+        parse_input(operation(name), {"versionId": "v"}, NO_HEADERS)
+
+
 def test_headers_in_a_presigned_query_count_as_headers():
     headers = Headers([("x-amz-acl", "private")])
     query = {
