@@ -80,6 +80,8 @@ def test_versions_and_delete_markers(s3, versioned):
         s3.get_object(Bucket=versioned, Key="a", VersionId=marker)
     with refused("NoSuchVersion", 404):
         s3.get_object(Bucket=versioned, Key="a", VersionId=marker[::-1])
+    with refused("InvalidArgument", 400):
+        s3.get_object(Bucket=versioned, Key="a", VersionId="abc")
 
 
 def test_what_is_missing_is_404(s3, bucket):

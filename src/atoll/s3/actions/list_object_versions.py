@@ -13,6 +13,7 @@ from atoll.s3.call import Answer, Call, Field
 from atoll.s3.errors import S3Error
 from atoll.s3.listings.paging import page_limit, text_of
 from atoll.s3.listings.rows import Spelling, version_rows
+from atoll.s3.protocol.members import check_version_id
 
 
 async def list_object_versions(call: Call) -> Answer:
@@ -73,4 +74,4 @@ def _version_marker(call: Call) -> str:
             argument="version-id-marker",
             found=marker,
         )
-    return marker
+    return check_version_id(marker, argument="version-id-marker")

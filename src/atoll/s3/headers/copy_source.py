@@ -23,6 +23,7 @@ from atoll.base.errors import (
     MethodNotAllowed,
     NotModified,
     NotSupported,
+    ObjectNotFound,
     PreconditionFailed,
 )
 from atoll.base.limits import PUT_BYTES_MAX
@@ -104,12 +105,15 @@ async def pin_source(call: Call, source: CopySource) -> tuple[CopySource, Object
     version can change in between, and its conditions are checked again by the copy.
 
     Raises
+        ObjectNotFound: of the source's key; that a marker hides it is no fact of the target.
         PreconditionFailed: a condition on the source does not hold.
         S3Error: InvalidRequest, the version named is a delete marker.
     """
     store = call.service.store
     try:
         opened = await store.open(source.bucket, source.key, source.version_id, source.conditions)
+    except ObjectNotFound as exc:
+        raise ObjectNotFound(key=source.key) from exc
     except NotModified as exc:
         # A read would answer 304; S3 answers 412 for copies.
         raise PreconditionFailed(condition="x-amz-copy-source-If-None-Match") from exc

@@ -164,9 +164,12 @@ def _parse_text(member: Member, text: str) -> Field:
     except ValueError as exc:
         if member.name in _CONDITIONAL_DATES:
             return None
+        wanted = "an integer or within integer range"
+        if member.shape.kind is not Kind.INTEGER:
+            wanted = f"of type {member.shape.kind.value}"
         raise S3Error(
             "InvalidArgument",
-            f"Provided {member.wire_name} is not of type {member.shape.kind.value}.",
+            f"Provided {member.wire_name} not {wanted}",
             argument=member.wire_name,
             found=text,
         ) from exc

@@ -8,6 +8,7 @@ Invariant an absent member is None; a member outside its bounds is InvalidArgume
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -20,6 +21,8 @@ from atoll.s3.xml.times import ns_from_datetime
 
 #: The largest value AWS names in its own messages about markers and page sizes.
 _INTEGER_MAX: Final = 2**31 - 1
+#: What the object layer gives out: `null`, or time and randomness in hex.
+_VERSION_ID: Final = re.compile(r"null|[0-9a-f]{32}")
 
 
 def text(document: Document, name: str) -> str | None:
@@ -63,22 +66,24 @@ def version_id(document: Document) -> VersionId | None:
     """Return the version a request names.
 
     Raises
-        InvalidArgument: it is named but empty.
+        InvalidArgument: it is named, but empty or of another form than version ids have.
     """
     value = text(document, "VersionId")
     return None if value is None else check_version_id(value)
 
 
-def check_version_id(value: str) -> VersionId:
-    """Return a version id that is not empty; whether it exists the object layer knows.
+def check_version_id(value: str, *, argument: str = "versionId") -> VersionId:
+    """Return an id that a version may have; whether one does the object layer knows.
 
     Raises
-        InvalidArgument: it is empty.
+        InvalidArgument: it is empty, or no version ever has such an id.
     """
     if not value:
         raise InvalidArgument(
-            "Version id cannot be the empty string", argument="versionId", found=value
+            "Version id cannot be the empty string", argument=argument, found=value
         )
+    if not _VERSION_ID.fullmatch(value):
+        raise InvalidArgument("Invalid version id specified", argument=argument, found=value)
     return VersionId(value)
 
 

@@ -63,6 +63,6 @@ def test_nothing_is_not_an_acl(bench):
 def test_what_is_not_there_has_no_acl(bench):
     assert bench.error("GET", "/nowhere?acl") == (404, "NoSuchBucket")
     assert bench.error("GET", "/bucket/nothing?acl") == (404, "NoSuchKey")
-    assert bench.error("GET", "/bucket/key?acl&versionId=v") == (404, "NoSuchVersion")
+    assert bench.error("GET", "/bucket/key?acl&versionId=" + "0" * 32) == (404, "NoSuchVersion")
     headers = {"x-amz-acl": "private"}
     assert bench.error("PUT", "/bucket/nothing?acl", headers=headers) == (404, "NoSuchKey")

@@ -205,6 +205,7 @@ def test_conditions_on_the_destination(bench):
         ("Bad_Bucket/from", InvalidName),
         ("arn:aws:s3:us-east-1:1:accesspoint/x/object/k", NotSupported),
         ("other-bucket/from?versionId=", InvalidArgument),
+        ("other-bucket/from?versionId=abc", InvalidArgument),
     ],
 )
 def test_sources_that_are_none(bench, source, error):
@@ -217,8 +218,9 @@ def test_a_delete_marker_cannot_be_named_as_source(bench):
     bench.version(Versioning.ENABLED, OTHER)
     put_source(bench)
     marker = wait(bench.store.delete(OTHER, b"from")).version_id
-    with pytest.raises(ObjectNotFound):
+    with pytest.raises(ObjectNotFound) as hidden:
         bench.run(copy_object, SOURCE)
+    assert hidden.value.fields == {"key": b"from"}
     with pytest.raises(S3Error) as caught:
         bench.run(copy_object, {"CopySource": f"other-bucket/from?versionId={marker}"})
     assert caught.value.code == "InvalidRequest"

@@ -194,5 +194,9 @@ def test_version_pages_join_to_the_whole(versioned, size, delimiter):
 
 
 def test_a_version_marker_needs_its_key(versioned):
-    for query in ("version-id-marker=x", "key-marker=a&version-id-marker="):
+    for query in (
+        "version-id-marker=null",
+        "key-marker=a&version-id-marker=",
+        "key-marker=a&version-id-marker=x",
+    ):
         assert versioned.error("GET", f"/bucket?versions&{query}") == (400, "InvalidArgument")

@@ -13,6 +13,8 @@ from atoll.base.errors import (
 )
 from atoll.s3.headers.copy_source import parse_copy_source
 
+VERSION = "0123456789abcdef" * 2
+
 
 @pytest.mark.parametrize(
     ("value", "key", "version"),
@@ -24,9 +26,9 @@ from atoll.s3.headers.copy_source import parse_copy_source
         ("bucket/a%2Fb%2520c", b"a/b%20c", None),
         ("%2Fbucket%2Fkey", b"key", None),
         ("bucket/a+b", b"a+b", None),
-        ("bucket/key?versionId=abc", b"key", "abc"),
+        (f"bucket/key?versionId={VERSION}", b"key", VERSION),
         ("bucket/a%3FversionId%3Db", b"a?versionId=b", None),
-        ("bucket/a?versionId=b?versionId=c", b"a?versionId=b", "c"),
+        (f"bucket/a?versionId=b?versionId={VERSION}", b"a?versionId=b", VERSION),
         ("bucket/a?x=1", b"a?x=1", None),
         ("bucket/Zürich".encode().decode("latin-1"), "Zürich".encode(), None),
         ("bucket/日本", "日本".encode(), None),
@@ -48,6 +50,7 @@ def test_what_a_header_names(value, key, version):
         ("bucket/%zz", InvalidArgument),
         ("bucket/%", InvalidArgument),
         ("bucket/key?versionId=", InvalidArgument),
+        ("bucket/key?versionId=abc", InvalidArgument),
         ("../key", InvalidName),
         ("UPPER/key", InvalidName),
         ("bu\x00ket/key", InvalidName),

@@ -170,3 +170,9 @@ def test_bodies_follow_the_output_shape():
         b'<CopyObjectResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ETag>e</ETag>'
         b"</CopyObjectResult>"
     )
+
+
+def test_a_number_that_is_none_is_named_in_s3s_words():
+    with pytest.raises(S3Error) as caught:
+        parse_input(operation("ListObjects"), {"max-keys": "abc"}, NO_HEADERS)
+    assert caught.value.message == "Provided max-keys not an integer or within integer range"

@@ -41,8 +41,15 @@ def test_markers_have_bounds(number):
     assert members.bounded({"A": 0}, "A", "a-b") == 0
 
 
-def test_an_empty_version_id_is_invalid():
-    assert members.version_id({"VersionId": "v"}) == "v"
+@pytest.mark.parametrize("version", ["null", "0123456789abcdef" * 2])
+def test_version_ids(version):
+    assert members.version_id({"VersionId": version}) == version
+
+
+@pytest.mark.parametrize(
+    "version", ["", "v", "NULL", "0" * 31, "0" * 33, "A" * 32, "0" * 32 + "\n"]
+)
+def test_texts_that_are_no_version_id(version):
     with pytest.raises(InvalidArgument) as caught:
-        members.version_id({"VersionId": ""})
-    assert caught.value.fields == {"argument": "versionId", "found": ""}
+        members.version_id({"VersionId": version})
+    assert caught.value.fields == {"argument": "versionId", "found": version}
