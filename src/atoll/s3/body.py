@@ -236,7 +236,9 @@ def _is_framed(headers: Headers, who: Authenticated) -> bool:
     if DECODED_LENGTH not in headers:
         # Without it `aws-chunked` is a left-over of somebody's metadata, and the bytes are plain.
         return False
-    if AWS_CHUNKED not in (headers.get("content-encoding") or "").lower():
+    # In a line of its own as well: some clients add it behind the encoding that they were given.
+    encodings = [value for name, value in headers.pairs if name == "content-encoding"]
+    if not any(AWS_CHUNKED in value.lower() for value in encodings):
         return False
     # Version 2 and unsigned payloads have no word for it in x-amz-content-sha256.
     if mode is PayloadMode.DIGEST or who.kind.is_query:

@@ -326,6 +326,20 @@ def test_content_encoding_alone_tells_framing_where_nothing_else_can(kind, paylo
     assert read(request, who)[1] == CONTENT
 
 
+@pytest.mark.parametrize("at", [0, -1])
+def test_content_encoding_may_come_in_several_lines(at):
+    fields = {CRC: crc32(CONTENT)}
+    request, who = put(
+        chunked_headers(trailer=True),
+        payload="UNSIGNED-PAYLOAD",
+        frame=lambda _: frame_plain(pieces(), fields),
+    )
+    pairs = list(request.headers.pairs)
+    pairs.insert(at % (len(pairs) + 1), ("content-encoding", "gzip"))
+    request.headers = Headers(pairs)
+    assert read(request, who)[1] == CONTENT
+
+
 def test_framing_that_contradicts_a_signed_digest_is_refused():
     request, who = put(chunked_headers())
     with pytest.raises(S3Error):

@@ -42,6 +42,8 @@ _SIGNATURES: Final = frozenset({"X-Amz-Signature", "Signature"})
 #: What the parser of real headers lets pass.
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _NOT_IN_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: Members that are lists in HTTP though the model calls them strings: several lines are one list.
+_LISTS: Final = frozenset({"CacheControl", "ContentEncoding", "ContentLanguage"})
 _CONDITIONAL_DATES: Final = frozenset(
     {
         "IfModifiedSince",
@@ -142,12 +144,16 @@ def _take(values: dict[str, Field], member: Member, text: str) -> None:
     """Add one member from its text; the first of several headers counts, except for lists."""
     kind = member.shape.kind
     if kind is Kind.STRING:
-        values.setdefault(member.name, text)
+        is_repeated = member.name in values
+        first = values.setdefault(member.name, text)
+        if member.name in _LISTS and is_repeated:
+            assert isinstance(first, str)
+            values[member.name] = f"{first},{text}"
     elif kind is Kind.LIST:
         items = [item.strip() for item in text.split(",") if item.strip()]
-        before = values.get(member.name, [])
-        assert isinstance(before, list)
-        values[member.name] = [*before, *items]
+        found = values.get(member.name, [])
+        assert isinstance(found, list)
+        values[member.name] = [*found, *items]
     elif member.name not in values and (text or kind is Kind.BLOB):
         value = _parse_text(member, text)
         if value is not None:

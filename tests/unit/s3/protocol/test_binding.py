@@ -70,6 +70,14 @@ def test_a_conditional_date_that_is_none_is_ignored_and_others_are_refused():
         )
 
 
+def test_lines_of_one_list_are_one_list():
+    sent = [("content-encoding", "aws-chunked"), ("content-encoding", "gzip"), ("etag", "a")]
+    values = parse_input(operation("PutObject"), {}, Headers(sent))
+    assert values == {"ContentEncoding": "aws-chunked,gzip"}
+    twice = Headers([("x-amz-acl", "private"), ("x-amz-acl", "public-read")])
+    assert parse_input(operation("PutObject"), {}, twice) == {"ACL": "private"}
+
+
 @pytest.mark.parametrize("name", ["PutObject", "CreateMultipartUpload", "ListObjectsV2"])
 def test_a_version_is_not_named_to_an_operation_that_knows_none(name):
     with pytest.raises(InvalidArgument):
