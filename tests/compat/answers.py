@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,3 +28,18 @@ def status_of(answer: dict[str, Any]) -> int:
 def headers_of(answer: dict[str, Any]) -> dict[str, str]:
     """Return the HTTP headers of a boto3 answer, names in lower case."""
     return answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+@contextmanager
+def sending(client: Any, operation: str, headers: Mapping[str, str]) -> Iterator[None]:
+    """Let a boto3 client send headers, signed, that its model has no argument for."""
+
+    def add(params: dict[str, Any], **_facts: Any) -> None:
+        params["headers"].update(headers)
+
+    event = f"before-call.s3.{operation}"
+    client.meta.events.register(event, add)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, add)

@@ -37,6 +37,7 @@ from atoll.base.limits import PART_BYTES_MIN
 from atoll.base.streams import Body
 from atoll.base.units import NS_PER_S
 from atoll.objects.contract import (
+    REDIRECT_HEADER,
     BucketChange,
     CompleteRequest,
     CopyRequest,
@@ -252,6 +253,10 @@ class MemoryObjectStore:
         attributes = source.version.attributes
         if request.attributes is not None:
             attributes = msgspec.structs.replace(request.attributes, tags=attributes.tags)
+        else:
+            headers = {**attributes.headers, REDIRECT_HEADER: request.redirect or ""}
+            kept = {name: value for name, value in headers.items() if value}
+            attributes = msgspec.structs.replace(attributes, headers=kept)
         if request.tags is not None:
             attributes = msgspec.structs.replace(attributes, tags=request.tags)
         checksum = source.version.checksum
@@ -505,6 +510,8 @@ class MemoryObjectStore:
     ) -> DeleteResult:
         found = self.versions[bucket].get(key, [])
         gone = [stored for stored in found if stored.version.version_id == version_id]
+        if gone and {"*", gone[0].version.etag} & set(conditions.if_none_match or ()):
+            raise PreconditionFailed(condition="If-None-Match")
         if conditions.if_match is not None:
             if not gone:
                 raise ObjectNotFound(key=key)

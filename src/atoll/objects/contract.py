@@ -13,7 +13,7 @@ ObjectNotFound.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -57,6 +57,10 @@ class PutRequest(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions = Conditions()
 
 
+#: Belongs to one object: a copy has what its own request says, whatever else it takes along.
+REDIRECT_HEADER: Final = "x-amz-website-redirect-location"
+
+
 class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A server-side copy. `attributes`/`tags` None: taken from the source."""
 
@@ -65,6 +69,8 @@ class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
     source: CopySource
     #: Replaces headers and metadata of the source when given.
     attributes: Attributes | None = None
+    #: What the copy has as `REDIRECT_HEADER`; `attributes` bring their own.
+    redirect: str | None = None
     #: Replaces the tags of the source when given.
     tags: Mapping[str, str] | None = None
     conditions: Conditions = Conditions()

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from atoll.base.errors import InvalidRange, NotModified, PreconditionFailed
 from atoll.base.limits import PUT_BYTES_MAX
 from atoll.base.names import BucketName, ObjectKey, UploadId
 from atoll.base.streams import PromisedDigests
 from atoll.objects.content import Content, Limits, check_size, receive
-from atoll.objects.contract import CopyRequest
+from atoll.objects.contract import REDIRECT_HEADER, CopyRequest
 from atoll.objects.digests import DEFAULT_ALGORITHM
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import object_cell
@@ -125,7 +127,7 @@ class ObjectCopier:
                 bucket,
                 request.key,
                 content,
-                _plan_attributes(request, version),
+                _plan_attributes(request, version.attributes),
                 request.conditions,
                 etag=etag,
             )
@@ -159,7 +161,13 @@ class ObjectCopier:
             return await self._parts.copy_part(bucket, key, upload_id, number, body)
 
 
-def _plan_attributes(request: CopyRequest, source: ObjectVersion) -> Attributes:
-    taken = source.attributes if request.attributes is None else request.attributes
-    tags = source.attributes.tags if request.tags is None else request.tags
-    return Attributes(headers=taken.headers, metadata=taken.metadata, tags=tags)
+def _plan_attributes(request: CopyRequest, source: Attributes) -> Attributes:
+    """Return the attributes of a copy."""
+    tags = source.tags if request.tags is None else request.tags
+    if request.attributes is not None:
+        return msgspec.structs.replace(request.attributes, tags=tags)
+    headers = dict(source.headers)
+    headers.pop(REDIRECT_HEADER, None)
+    if request.redirect is not None:
+        headers[REDIRECT_HEADER] = request.redirect
+    return Attributes(headers=headers, metadata=source.metadata, tags=tags)

@@ -35,7 +35,7 @@ Signatures: version 4 in header, URL and chunks, signed and unsigned trailers; v
 and URL. Addresses: path style and virtual-host style.
 
 Refused in headers, before anything is done: encryption (`x-amz-server-side-encryption*`), object
-lock (`x-amz-object-lock-*`, `x-amz-bucket-object-lock-enabled: true`), website redirects, appends
+lock (`x-amz-object-lock-*`, `x-amz-bucket-object-lock-enabled: true`), appends
 (`x-amz-write-offset-bytes`) and checksums other than CRC32, CRC32C, CRC64NVME, SHA-1 and SHA-256
 with `NotImplemented`; ACLs other than private and grants with `AccessControlListNotSupported`;
 storage classes other than STANDARD with `InvalidStorageClass`.

@@ -53,6 +53,10 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "InvalidArgument": (400, "Invalid Argument"),
     "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
     "InvalidPolicyDocument": (400, "The content of the form does not meet the conditions."),
+    "InvalidRedirectLocation": (
+        400,
+        "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+    ),
     "InvalidRequest": (400, "The request is not valid."),
     "InvalidStorageClass": (400, "The storage class you specified is not valid"),
     "InvalidTag": (400, "The tag provided was not a valid tag."),

@@ -56,6 +56,7 @@ _DOCUMENT_BYTES_MAX: Final[Mapping[str, int]] = {
 _OBJECT_CHECKSUMS: Final = frozenset({"CompleteMultipartUpload"})
 #: Actions whose document S3 takes only with a digest of it.
 _NEEDS_DIGEST: Final = frozenset({"DeleteObjects"})
+_READS: Final = frozenset({"GET", "HEAD"})
 _SERVER_ERRORS_FROM: Final = 500
 
 
@@ -185,7 +186,7 @@ class FrontEnd:
         function = self._actions.get(action)
         if function is None:
             raise S3Error("NotImplemented", f"{action} is not implemented.")
-        refuse_headers(headers.pairs)
+        refuse_headers(headers.pairs, is_read=request.method in _READS)
         operation = self._operations[action]
         values = parse_input(operation, query, headers)
         if "ExpectedBucketOwner" in values and bucket is not None:

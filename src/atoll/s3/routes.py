@@ -283,21 +283,36 @@ class Router:
         """
         group = self._groups.get((method, level))
         if group is None:
-            raise S3Error("MethodNotAllowed", method=method, resource_type=level.name)
+            raise _not_allowed(method, level)
         named: list[str] = []
         for name in query:
             if name in group.by_name:
                 named.append(name)
             elif name in self._subresources:
-                raise S3Error("MethodNotAllowed", method=method, resource_type=name.upper())
+                raise _not_allowed(method, level, name)
         for header in group.headers:
             if header in headers:
                 named.append(header)
         if named:
             return _choose(group, named, query, headers)
         if group.default is None:
-            raise S3Error("MethodNotAllowed", method=method, resource_type=level.name)
+            raise _not_allowed(method, level)
         return group.default
+
+
+def _not_allowed(method: str, level: Level, subresource: str = "") -> S3Error:
+    """Return the refusal of a method, with those that what the request names does know."""
+    allowed = {
+        known
+        for known, where, marks, _ in table_rows()
+        if where is level and subresource in marks.replace("=", "&").split("&")
+    }
+    return S3Error(
+        "MethodNotAllowed",
+        method=method,
+        resource_type=subresource.upper() or level.name,
+        allow=", ".join(sorted(allowed)),
+    )
 
 
 def _choose(group: _Group, named: list[str], query: Mapping[str, str], headers: Headers) -> str:

@@ -82,3 +82,15 @@ def test_a_missing_source_is_404(s3, bucket):
         s3.copy_object(Bucket=bucket, Key="to", CopySource={"Bucket": bucket, "Key": "missing"})
     with refused("NoSuchBucket", 404):
         s3.copy_object(Bucket=bucket, Key="to", CopySource="nobody-made-this/a")
+
+
+def test_a_redirect_stays_with_its_object(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1", WebsiteRedirectLocation="/b")
+    assert s3.head_object(Bucket=bucket, Key="a")["WebsiteRedirectLocation"] == "/b"
+    source = {"Bucket": bucket, "Key": "a"}
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=source)
+    assert "WebsiteRedirectLocation" not in s3.head_object(Bucket=bucket, Key="c")
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=source, WebsiteRedirectLocation="/d")
+    assert s3.get_object(Bucket=bucket, Key="c")["WebsiteRedirectLocation"] == "/d"
+    with refused("InvalidRedirectLocation", 400):
+        s3.put_object(Bucket=bucket, Key="a", Body=b"1", WebsiteRedirectLocation="b")

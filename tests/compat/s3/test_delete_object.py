@@ -1,6 +1,6 @@
 """DeleteObject: gone, or hidden behind a marker; a missing key is no error."""
 
-from compat.answers import refused, status_of
+from compat.answers import refused, sending, status_of
 
 
 def test_an_object_is_gone_and_may_be_deleted_again(s3, bucket):
@@ -34,3 +34,20 @@ def test_if_match_protects_what_changed(s3, bucket):
 def test_a_missing_bucket_is_404(s3):
     with refused("NoSuchBucket", 404):
         s3.delete_object(Bucket="nobody-made-this", Key="a")
+
+
+def test_if_none_match_spares_what_is_there(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    known = sending(s3, "DeleteObject", {"If-None-Match": "*"})
+    with known, refused("PreconditionFailed", 412):
+        s3.delete_object(Bucket=bucket, Key="a")
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"
+
+
+def test_a_dated_delete_is_refused(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    date = "Fri, 03 Feb 2006 16:45:09 GMT"
+    dated = sending(s3, "DeleteObject", {"If-Unmodified-Since": date})
+    with dated, refused("NotImplemented", 501):
+        s3.delete_object(Bucket=bucket, Key="a")
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"1"

@@ -9,7 +9,7 @@ import pytest
 from atoll.base.errors import InvalidRange, ObjectNotFound, PreconditionFailed
 from atoll.base.names import ObjectKey
 from atoll.base.streams import WholeBody
-from atoll.objects.contract import CompleteRequest, CopyRequest, PutRequest
+from atoll.objects.contract import REDIRECT_HEADER, CompleteRequest, CopyRequest, PutRequest
 from atoll.objects.digests import checksum_of
 from atoll.objects.values import (
     Attributes,
@@ -134,5 +134,19 @@ def test_conditions_of_source_and_target_are_judged() -> None:
         with pytest.raises(PreconditionFailed):
             await rig.store.copy(copying(conditions=Conditions(if_none_match=("*",))))
         assert len(rig.bytes.contents) == 1
+
+    asyncio.run(run())
+
+
+def test_a_copy_has_no_redirect_but_its_own() -> None:
+    async def run() -> None:
+        rig = Rig()
+        await rig.make_bucket()
+        headers = {REDIRECT_HEADER: "/old", "content-type": "a/b"}
+        await rig.put(KEY, b"c", attributes=Attributes(headers=headers))
+        plain = await rig.store.copy(copying())
+        assert plain.attributes == Attributes(headers={"content-type": "a/b"})
+        led = await rig.store.copy(copying(redirect="/new"))
+        assert led.attributes.headers == {**headers, REDIRECT_HEADER: "/new"}
 
     asyncio.run(run())

@@ -123,3 +123,18 @@ def test_requests_that_name_no_single_action_are_refused(method, level, query, h
     with pytest.raises(S3Error) as caught:
         ROUTER.find_action(method, level, query, headers)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("method", "level", "query", "allowed"),
+    [
+        ("PATCH", Level.OBJECT, {}, "DELETE, GET, HEAD, PUT"),
+        ("PUT", Level.SERVICE, {}, "GET"),
+        ("DELETE", Level.BUCKET, {"versioning": ""}, "GET, PUT"),
+        ("PUT", Level.OBJECT, {"versioning": ""}, ""),
+    ],
+)
+def test_a_refused_method_learns_the_others(method, level, query, allowed):
+    with pytest.raises(S3Error) as caught:
+        ROUTER.find_action(method, level, query, NO_HEADERS)
+    assert caught.value.fields["allow"] == allowed

@@ -7,6 +7,8 @@ Source    AWS CopyObject.
 
 from __future__ import annotations
 
+import msgspec
+
 from atoll.base.errors import InvalidArgument
 from atoll.objects.contract import CopyRequest
 from atoll.objects.values import Attributes, CopySource, ObjectVersion
@@ -15,7 +17,7 @@ from atoll.s3.errors import S3Error
 from atoll.s3.headers.checksums import parse_algorithm, typed_members
 from atoll.s3.headers.conditions import write_conditions
 from atoll.s3.headers.copy_source import authorised_source, check_copy_size, pin_source
-from atoll.s3.headers.object_headers import parse_attributes
+from atoll.s3.headers.object_headers import parse_attributes, parse_redirect
 from atoll.s3.headers.tagging import parse_tagging_header
 from atoll.s3.headers.version_ids import shown_version_id, written_version_id
 from atoll.s3.protocol.members import text
@@ -28,15 +30,7 @@ async def copy_object(call: Call) -> Answer:
     request = _plan_copy(call, source)
     pinned, found = await pin_source(call, source)
     check_copy_size(found.size_bytes)
-    request = CopyRequest(
-        bucket=request.bucket,
-        key=request.key,
-        source=pinned,
-        attributes=request.attributes,
-        tags=request.tags,
-        conditions=request.conditions,
-        checksum_algorithm=request.checksum_algorithm,
-    )
+    request = msgspec.structs.replace(request, source=pinned)
     store = call.service.store
     version = await store.copy(request)
     shown = await shown_version_id(store, source.bucket, found.version_id, source.version_id)
@@ -57,7 +51,8 @@ def _plan_copy(call: Call, source: CopySource) -> CopyRequest:
     algorithm = text(document, "ChecksumAlgorithm")
     replaces = _is_replaced(document, "MetadataDirective", "metadata")
     is_same = source.version_id is None and (source.bucket, source.key) == (call.bucket, call.key)
-    if is_same and not replaces and algorithm is None:
+    redirect = parse_redirect(document)
+    if is_same and not replaces and algorithm is None and redirect is None:
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without"
@@ -70,6 +65,7 @@ def _plan_copy(call: Call, source: CopySource) -> CopyRequest:
         key=call.key,
         source=source,
         attributes=_replacement(document) if replaces else None,
+        redirect=redirect,
         tags=parse_tagging_header(text(document, "Tagging")) if retags else None,
         conditions=write_conditions(document),
         checksum_algorithm="" if algorithm is None else parse_algorithm(algorithm),

@@ -15,7 +15,8 @@ async def delete_object(call: Call) -> Answer:
     assert call.bucket is not None
     assert call.key is not None
     wanted = version_id(call.input)
-    conditions = delete_conditions(call.input, "IfMatch")
+    none_match = call.request.headers.get("if-none-match")
+    conditions = delete_conditions(call.input, "IfMatch", none_match=none_match)
     result = await call.service.store.delete(call.bucket, call.key, wanted, conditions)
     headers: list[tuple[str, str]] = []
     if result.is_delete_marker:

@@ -74,8 +74,12 @@ def write_conditions(document: Document) -> Conditions:
     )
 
 
-def delete_conditions(document: Document, etag_member: str) -> Conditions:
+def delete_conditions(
+    document: Document, etag_member: str, *, none_match: str | None = None
+) -> Conditions:
     """Return the conditions of a delete; `etag_member` is `IfMatch`, or `ETag` of a listed key.
+
+    `none_match` is the If-None-Match header, which the service model does not know for deletes.
 
     Raises
         NotSupported: a condition that S3 has for directory buckets only.
@@ -84,17 +88,15 @@ def delete_conditions(document: Document, etag_member: str) -> Conditions:
         if name in document:
             raise NotSupported(feature=name)
     etag = text(document, etag_member)
-    return NONE if etag is None else Conditions(if_match=parse_etags(etag))
+    if etag is None and none_match is None:
+        return NONE
+    return Conditions(if_match=_etags(etag), if_none_match=_weak_etags(none_match))
 
 
 def _conditions(document: Document, prefix: str) -> Conditions:
-    none_match = _etags(text(document, f"{prefix}IfNoneMatch"))
-    if none_match is not None:
-        # RFC 9110 section 13.1.2: this comparison is weak.
-        none_match = tuple(tag.removeprefix("W/") for tag in none_match)
     return Conditions(
         if_match=_etags(text(document, f"{prefix}IfMatch")),
-        if_none_match=none_match,
+        if_none_match=_weak_etags(text(document, f"{prefix}IfNoneMatch")),
         if_modified_since_ns=time_ns(document, f"{prefix}IfModifiedSince"),
         if_unmodified_since_ns=time_ns(document, f"{prefix}IfUnmodifiedSince"),
     )
@@ -102,3 +104,8 @@ def _conditions(document: Document, prefix: str) -> Conditions:
 
 def _etags(value: str | None) -> tuple[str, ...] | None:
     return None if value is None else parse_etags(value)
+
+
+def _weak_etags(value: str | None) -> tuple[str, ...] | None:
+    """Return the tags of If-None-Match; RFC 9110 section 13.1.2: this comparison is weak."""
+    return None if value is None else tuple(tag.removeprefix("W/") for tag in parse_etags(value))

@@ -16,9 +16,11 @@ from typing import Final
 
 from atoll.base.errors import MetadataTooLarge
 from atoll.base.limits import METADATA_BYTES_MAX
+from atoll.objects.contract import REDIRECT_HEADER
 from atoll.objects.values import Attributes, ObjectVersion
 from atoll.s3.body import stored_content_encoding
 from atoll.s3.call import Document
+from atoll.s3.errors import S3Error
 from atoll.s3.headers.checksums import checksum_headers
 from atoll.s3.headers.tagging import parse_tagging_header
 from atoll.s3.headers.version_ids import written_version_id
@@ -34,7 +36,11 @@ _STORED: Final = {
     "ContentEncoding": "content-encoding",
     "ContentLanguage": "content-language",
     "Expires": "expires",
+    # Kept and shown, and followed by nobody, as at S3's own REST endpoint.
+    "WebsiteRedirectLocation": REDIRECT_HEADER,
 }
+_REDIRECT_PREFIXES: Final = ("/", "http://", "https://")
+_REDIRECT_LENGTH_MAX: Final = 2048
 
 HeaderPairs = list[tuple[str, str]]
 
@@ -44,6 +50,7 @@ def parse_attributes(document: Document) -> Attributes:
 
     Raises
         MetadataTooLarge: names and values of the user metadata exceed 2 KiB.
+        S3Error: InvalidRedirectLocation, it leads nowhere.
         InvalidTag, InvalidArgument, S3Error: see `tagging`.
     """
     headers: dict[str, str] = {}
@@ -52,6 +59,8 @@ def parse_attributes(document: Document) -> Attributes:
             value = text(document, member)
             if name == "content-encoding":
                 value = stored_content_encoding(value)
+            elif name == REDIRECT_HEADER:
+                value = parse_redirect(document)
             if value:
                 headers[name] = value
     return Attributes(
@@ -59,6 +68,26 @@ def parse_attributes(document: Document) -> Attributes:
         metadata=_parse_metadata(structure(document, "Metadata")),
         tags=parse_tagging_header(text(document, "Tagging")),
     )
+
+
+def parse_redirect(document: Document) -> str | None:
+    """Return where a website would lead the readers of an object.
+
+    Raises
+        S3Error: InvalidRedirectLocation, it is no path and no address of the web, or too long.
+    """
+    location = text(document, "WebsiteRedirectLocation")
+    if not location:
+        return None
+    if not location.startswith(_REDIRECT_PREFIXES):
+        raise S3Error("InvalidRedirectLocation")
+    if len(location) > _REDIRECT_LENGTH_MAX:
+        raise S3Error(
+            "InvalidRedirectLocation",
+            f"The length of website redirect location cannot exceed {_REDIRECT_LENGTH_MAX:,}"
+            " characters.",
+        )
+    return location
 
 
 def _parse_metadata(sent: Document) -> dict[str, str]:

@@ -3,7 +3,8 @@
 Owns      the table of such headers, and the code each is answered with.
 Does not  read documents; actions refuse what stands there.
 Invariant a request that asks for encryption, a lock, an ACL other than private, another storage
-          class, a redirect or an append changes nothing; none of these is ever ignored.
+          class or an append changes nothing, nor does a write that shall depend on a date; none of
+          these is ever ignored.
 Source    AWS error codes. ACL wishes get AccessControlListNotSupported, what S3 answers on buckets
           that enforce their owner (its own default, and the only mode here). Other storage classes
           get InvalidStorageClass. The rest gets NotImplemented, S3's code for a header that implies
@@ -27,7 +28,6 @@ _ACCEPTED: Final[Mapping[str, frozenset[str]]] = {
     "x-amz-bucket-object-lock-enabled": frozenset({"false", "False"}),
     "x-amz-object-lock-legal-hold": frozenset({"OFF"}),
     "x-amz-bucket-namespace": frozenset({"global"}),
-    "x-amz-website-redirect-location": _NONE,
     # Appending, and conditions of directory buckets: ignored, they would overwrite or delete.
     "x-amz-write-offset-bytes": _NONE,
     "x-amz-if-match-last-modified-time": _NONE,
@@ -54,6 +54,8 @@ _CANNED_ACLS: Final = frozenset(
     }
 )
 _GRANT: Final = "x-amz-grant-"
+#: S3 knows it on reads only. RFC 9110 has it guard writes too, so that ignoring it loses an update.
+_DATED_WRITE: Final = "if-unmodified-since"
 _PREFIXES: Final = (
     _GRANT,
     "x-amz-server-side-encryption",
@@ -62,7 +64,7 @@ _PREFIXES: Final = (
 )
 
 
-def refuse_headers(pairs: Iterable[tuple[str, str]]) -> None:
+def refuse_headers(pairs: Iterable[tuple[str, str]], *, is_read: bool) -> None:
     """Check all headers of a request.
 
     Raises
@@ -70,6 +72,8 @@ def refuse_headers(pairs: Iterable[tuple[str, str]]) -> None:
     """
     for name, value in pairs:
         if name[:6] != "x-amz-":
+            if name == _DATED_WRITE and not is_read:
+                raise _refusal(name, value)
             continue
         accepted = _ACCEPTED.get(name)
         if accepted is not None:

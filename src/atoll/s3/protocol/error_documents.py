@@ -172,6 +172,8 @@ def _error_headers(error: BaseException, row: Row) -> list[tuple[str, str]]:
         _add_marker(headers, error.fields.get("version_id"))
         headers.append(("allow", "DELETE"))
         _add_time(headers, error.fields.get("modified_ns"))
+    elif isinstance(error, S3Error) and "allow" in error.fields:
+        headers.append(("allow", str(error.fields["allow"])))
     elif isinstance(error, e.NotModified):
         headers.append(("etag", f'"{error.fields["etag"]}"'))
         _add_time(headers, error.fields.get("modified_ns"))

@@ -235,3 +235,16 @@ def test_a_source_above_five_gibibytes_is_refused(bench):
         bench.run(copy_object, SOURCE)
     assert caught.value.code == "InvalidRequest"
     assert not bench.store.versions["bucket"]
+
+
+def test_a_redirect_is_not_copied_but_given_anew(bench):
+    location = "x-amz-website-redirect-location"
+    bench.put(b"x", b"from", bucket=OTHER, headers={location: "/old", "content-type": "a/b"})
+    bench.run(copy_object, SOURCE)
+    assert stored(bench).attributes.headers == {"content-type": "a/b"}
+    bench.run(copy_object, {**SOURCE, "WebsiteRedirectLocation": "/new"})
+    assert stored(bench).attributes.headers == {"content-type": "a/b", location: "/new"}
+    # It alone is change enough for a copy onto itself.
+    itself = {"CopySource": "bucket/key", "WebsiteRedirectLocation": "/newer"}
+    bench.run(copy_object, itself)
+    assert stored(bench).attributes.headers[location] == "/newer"

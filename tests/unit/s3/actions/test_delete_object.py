@@ -60,3 +60,18 @@ def test_an_empty_version_id_and_a_missing_bucket(bench):
         bench.run(delete_object, {"VersionId": ""})
     with pytest.raises(BucketNotFound):
         bench.run(delete_object, bucket="no-such-bucket")
+
+
+@pytest.mark.parametrize("tag", ["*", '"{etag}"', 'W/"{etag}", "x"'])
+@pytest.mark.parametrize("by_version", [False, True])
+def test_a_delete_may_spare_what_the_caller_knows(bench, tag, by_version):
+    bench.version(Versioning.ENABLED)
+    version = bench.put(b"x")
+    members = {"VersionId": version.version_id} if by_version else {}
+    none_match = ("if-none-match", tag.format(etag=version.etag))
+    with pytest.raises(PreconditionFailed):
+        bench.run(delete_object, members, headers=[none_match])
+    assert bench.content() == b"x"
+    bench.run(delete_object, members, headers=[("if-none-match", '"other"')])
+    with pytest.raises(ObjectNotFound):
+        bench.content()

@@ -139,3 +139,17 @@ def test_bad_tags_store_nothing(bench, value, error):
     with pytest.raises(error):
         bench.run(put_object, {"Tagging": value}, body=body(b"x"))
     assert not bench.store.versions["bucket"]
+
+
+@pytest.mark.parametrize("location", ["/other", "http://h/x", "https://h/" + "x" * 2038])
+def test_a_redirect_is_kept_and_shown(bench, location):
+    bench.run(put_object, {"WebsiteRedirectLocation": location}, body=body(b"x"))
+    assert parse("HeadObject", bench.run(head_object))["WebsiteRedirectLocation"] == location
+
+
+@pytest.mark.parametrize("location", ["other", "ftp://h/x", "/" + "x" * 2048])
+def test_a_redirect_must_lead_somewhere(bench, location):
+    with pytest.raises(S3Error) as caught:
+        bench.run(put_object, {"WebsiteRedirectLocation": location}, body=body(b"x"))
+    assert caught.value.code == "InvalidRedirectLocation"
+    assert not bench.store.versions["bucket"]

@@ -100,3 +100,8 @@ def test_errors_before_a_request_are_documents_too():
     body = render_plain_error(code="BadRequest", message="No <b>", request_id="R", host_id="H")
     elements = {child.tag: child.text for child in ET.fromstring(body)}
     assert elements == {"Code": "BadRequest", "Message": "No <b>", "RequestId": "R", "HostId": "H"}
+
+
+def test_a_refused_method_is_answered_with_those_allowed():
+    error = S3Error("MethodNotAllowed", method="PATCH", allow="GET, PUT")
+    assert ("allow", "GET, PUT") in read(error)[1].items()
