@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 BEFORE = b"what was there before"
 TARGET = "/box/key"
+#: A document of 2 MiB keeps the node from its other clients for a fraction of a second.
+_DOCUMENT_SECONDS_MAX = 5.0
 #: What the longest document may add to the peak of a node's memory.
 _GROWTH_BYTES_MAX = 128 << 20
 
@@ -334,6 +336,14 @@ DOCUMENTS = {
         b"<Delete " + b" ".join(b'a%d=""' % n for n in range(150_000)) + b">" + _OBJECT,
         "MalformedXML",
     ),
+    "many namespaces": (
+        b"<Delete " + b" ".join(b'xmlns:a%d="x"' % n for n in range(100_000)) + b">" + _OBJECT,
+        "MalformedXML",
+    ),
+    "much text between elements": (
+        b"<Delete>" + (b" " * 30 + b"<a/>") * 55_000 + b"</Delete>",
+        "MalformedXML",
+    ),
     "an oversized document": (b"<Delete>" + b" " * (3 << 20) + b"</Delete>", "EntityTooLarge"),
     "no end": (b"<Delete>" + _OBJECT, "MalformedXML"),
     "two roots": (b"<Delete>" + _OBJECT + b"</Delete><Delete/>", "MalformedXML"),
@@ -359,7 +369,9 @@ DOCUMENTS = {
 def test_a_hostile_document_deletes_nothing(attacker: Attacker, rule: str) -> None:
     document, code = DOCUMENTS[rule]
     md5 = base64.b64encode(hashlib.md5(document).digest()).decode()
+    began = time.monotonic()
     assert attacker.post("/box?delete", document, content_md5=md5) == (400, code)
+    assert time.monotonic() - began < _DOCUMENT_SECONDS_MAX
 
 
 def test_a_document_needs_its_true_digest(attacker: Attacker) -> None:

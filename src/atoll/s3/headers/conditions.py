@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 from atoll.base.errors import NotSupported
+from atoll.base.units import KIB
 from atoll.objects.values import Conditions
 from atoll.s3.call import Document
 from atoll.s3.protocol.members import text, time_ns
@@ -21,6 +22,7 @@ NONE: Final = Conditions()
 
 _READ: Final = frozenset({"IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"})
 _SOURCE: Final = frozenset(f"CopySource{name}" for name in _READ)
+_CHARS_MAX: Final = 32 * KIB
 #: S3 takes tags without quotes too; a comma inside quotes belongs to the tag.
 _ETAG: Final = re.compile(r'\s*(W/)?(?:"([^"]*)"|([^",\s]+))\s*(?:,|$)')
 
@@ -29,8 +31,10 @@ def parse_etags(value: str) -> tuple[str, ...]:
     """Return the tags of a list without quotes; `*` stays `*`.
 
     A weak tag keeps its `W/`: it equals no tag of ours in a strong comparison. Text that is no list
-    of tags is one tag that matches nothing.
+    of tags is one tag that matches nothing; so is text longer than any header, from a document.
     """
+    if len(value) > _CHARS_MAX:
+        return (value,)
     tags: list[str] = []
     position = 0
     while position < len(value):

@@ -23,6 +23,9 @@ from atoll.base.limits import XML_DEPTH_MAX, XML_NODES_MAX
 from atoll.s3.xml.shapes import Kind, Member, Shape
 from atoll.s3.xml.times import parse_iso
 
+#: Namespaces that one element may declare; documents of clients have one or two.
+_NAMESPACES_MAX: Final = 64
+
 Value = str | int | bool | bytes | datetime | list["Value"] | dict[str, "Value"]
 
 
@@ -52,50 +55,83 @@ def parse_document(document: bytes, shape: Shape, *, root: str) -> dict[str, Val
     return _read_structure(node, shape)
 
 
-def _read_tree(document: bytes) -> _Node:
-    """Return the root element; expat does the syntax, the handlers refuse all but elements."""
-    top = _Node("", {})
-    open_nodes = [top]
-    texts: list[str] = []
-    count = 0
+class _Tree:
+    """Builds the tree of one document from what the parser reports."""
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal count
-        if len(open_nodes) > XML_DEPTH_MAX:
+    __slots__ = ("_count", "_namespaces", "_open", "_texts", "top")
+
+    def __init__(self) -> None:
+        self.top = _Node("", {})
+        self._open = [self.top]
+        self._texts: list[str] = []
+        self._count = 0
+        self._namespaces = 0
+
+    def attach(self, parser: expat.XMLParserType) -> None:
+        """Let a parser report to this tree; what is not an element is refused."""
+        parser.buffer_text = True
+        parser.StartNamespaceDeclHandler = self._declare
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._texts.append
+        parser.StartDoctypeDeclHandler = _refuse
+        parser.EntityDeclHandler = _refuse
+        parser.ProcessingInstructionHandler = _refuse
+        parser.ExternalEntityRefHandler = _refuse
+
+    def _declare(self, _prefix: str | None, _uri: str) -> None:
+        """Count the namespaces of the element that starts next."""
+        self._namespaces += 1
+        if self._namespaces > _NAMESPACES_MAX:
+            raise Malformed(namespaces_max=_NAMESPACES_MAX)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._namespaces = 0
+        self._count += 1 + len(attributes)
+        if len(self._open) > XML_DEPTH_MAX:
             raise Malformed(depth_max=XML_DEPTH_MAX)
-        count += 1 + len(attributes)
-        if count > XML_NODES_MAX:
+        if self._count > XML_NODES_MAX:
             raise Malformed(nodes_max=XML_NODES_MAX)
-        parent = open_nodes[-1]
-        if texts:
-            parent.text += "".join(texts)
-            texts.clear()
+        parent = self._open[-1]
+        if self._texts:
+            self._note_between(parent)
         node = _Node(_local(name), {_local(key): text for key, text in attributes.items()})
         parent.children.append(node)
-        open_nodes.append(node)
+        self._open.append(node)
 
-    def end(_name: str) -> None:
-        node = open_nodes.pop()
-        if texts:
-            node.text += "".join(texts)
-            texts.clear()
+    def _end(self, _name: str) -> None:
+        node = self._open.pop()
+        if not self._texts:
+            return
+        if node.children:
+            self._note_between(node)
+        else:
+            node.text = "".join(self._texts)
+            self._texts.clear()
 
+    def _note_between(self, node: _Node) -> None:
+        """Keep the first text between elements: white space means nothing, the rest refuses.
+
+        Adding up all of it would take time with the square of its length.
+        """
+        if not node.text:
+            found = "".join(self._texts)
+            node.text = "" if found.isspace() else found
+        self._texts.clear()
+
+
+def _read_tree(document: bytes) -> _Node:
+    """Return the root element; expat does the syntax."""
+    tree = _Tree()
     parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = texts.append
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.EntityDeclHandler = _refuse
-    parser.ProcessingInstructionHandler = _refuse
-    parser.ExternalEntityRefHandler = _refuse
+    tree.attach(parser)
     try:
         parser.Parse(document, True)
     except expat.ExpatError as exc:
         raise Malformed(line=exc.lineno, column=exc.offset) from exc
     except (UnicodeDecodeError, LookupError, ValueError) as exc:
         raise Malformed(encoding="unknown") from exc
-    return top.children[0]
+    return tree.top.children[0]
 
 
 def _refuse(*_arguments: object) -> int:

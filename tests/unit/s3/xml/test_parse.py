@@ -130,6 +130,7 @@ def test_texts_of_another_kind_are_refused(text, kind):
         parse_scalar(text, kind)
 
 
+@pytest.mark.slow
 def test_elements_and_attributes_are_counted():
     few = b"<Delete" + b"".join(b' a%d=""' % n for n in range(9)) + b">"
     filler = b"<Object/>" * (XML_NODES_MAX - 10)
@@ -140,6 +141,7 @@ def test_elements_and_attributes_are_counted():
             parse("DeleteObjects", more + b"</Delete>")
 
 
+@pytest.mark.slow
 def test_the_longest_list_of_parts_is_read():
     part = b"<Part><ETag>t</ETag><PartNumber>1</PartNumber>%s</Part>" % b"".join(
         b"<Checksum%s>AAAA</Checksum%s>" % (name, name)
@@ -147,3 +149,26 @@ def test_the_longest_list_of_parts_is_read():
     )
     document = b"<CompleteMultipartUpload>%s</CompleteMultipartUpload>" % (part * PART_NUMBER_MAX)
     assert len(parse("CompleteMultipartUpload", document)["Parts"]) == PART_NUMBER_MAX
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [b" " * 60, b"\n", b"x" * 60])
+def test_text_between_many_elements_takes_no_time(text):
+    # With the square of its length, this would take minutes.
+    part = text + b"<Part><ETag>t</ETag><PartNumber>1</PartNumber></Part>"
+    document = b"<CompleteMultipartUpload>%s</CompleteMultipartUpload>" % (part * 10_000)
+    if text.isspace():
+        assert len(parse("CompleteMultipartUpload", document)["Parts"]) == 10_000
+    else:
+        with pytest.raises(Malformed, match="text between"):
+            parse("CompleteMultipartUpload", document)
+
+
+def test_namespaces_of_one_element_are_counted():
+    def declaring(count):
+        names = b" ".join(b'xmlns:a%d="x"' % number for number in range(count))
+        return b"<Delete %s><Object><Key>k</Key></Object></Delete>" % names
+
+    assert parse("DeleteObjects", declaring(64))["Objects"] == [{"Key": "k"}]
+    with pytest.raises(Malformed, match="namespaces_max"):
+        parse("DeleteObjects", declaring(65))
