@@ -262,9 +262,9 @@ COPY_SOURCES = {
     "half an escape": ("/box/%2", (400, "InvalidArgument")),
     "a NUL": ("/box/%00", (400, "InvalidURI")),
     "not UTF-8": ("/box/%FF", (400, "InvalidURI")),
-    "a version that is none": ("/box/key?versionId=../x", (404, "NoSuchVersion")),
+    "a version that is none": ("/box/key?versionId=../x", (400, "InvalidArgument")),
     "an empty version": ("/box/key?versionId=", (400, "InvalidArgument")),
-    "two versions": ("/box/key?versionId=null&versionId=x", (404, "NoSuchVersion")),
+    "two versions": ("/box/key?versionId=null&versionId=x", (400, "InvalidArgument")),
     "another parameter": ("/box/key?acl", (404, "NoSuchKey")),
 }
 
