@@ -4,6 +4,8 @@ Owns      the child process, its output and its port. Does not own the drives: t
 Port      the first start asks the kernel for a free port; a later start of the same node does too,
           so
           a client asks `port` for every connection.
+Start     forked from a template that has imported the program (template.py), which is most of what
+          a start costs; with `preload`, or where `fresh`, a program of its own.
 Faults    `preload` runs the node under the file system shim; `files_max` limits its descriptors.
 """
 
@@ -20,6 +22,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from cluster.template import Forked, template
 
 _SERVES = re.compile(r"serves S3 on https?://[^ ]*:(\d+)")
 
@@ -53,6 +57,7 @@ class NodeProcess:
         options: Sequence[str] = (),
         preload: dict[str, str] | None = None,
         files_max: int | None = None,
+        fresh: bool = False,
     ) -> None:
         self.home = home
         self.drives = (
@@ -63,9 +68,10 @@ class NodeProcess:
         self.options = list(options)
         self.preload = preload or {}
         self.files_max = files_max
+        self.fresh = fresh
         self.port = 0
         self.start_s = 0.0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | Forked | None = None
         self._keys: tuple[str, str] | None = None
         self._starts = 0
 
@@ -114,16 +120,7 @@ class NodeProcess:
         self.home.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with self._error_path().open("w", encoding="utf-8") as errors:
-            self._process = subprocess.Popen(
-                self._command(),
-                cwd=self.home,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                preexec_fn=self._limit if self.files_max is not None else None,  # noqa: PLW1509
-            )
+            self._process = self._spawn(errors.fileno())
         self._wait_served(within_s)
         self.start_s = time.monotonic() - began
         return self
@@ -163,18 +160,31 @@ class NodeProcess:
         """Return the number of open file descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
-    def _command(self) -> list[str]:
+    def _spawn(self, errors: int) -> subprocess.Popen[str] | Forked:
         paths = [str(path) for path in self.drives]
-        where = ["--listen", "127.0.0.1:0"]
-        return [sys.executable, "-m", "atoll", "serve", *paths, *where, *self.options]
+        arguments = ["serve", *paths, "--listen", "127.0.0.1:0", *self.options]
+        if not self.preload and not self.fresh:
+            return template().fork(
+                arguments,
+                directory=self.home,
+                environment=self._environment(),
+                errors=errors,
+                files_max=self.files_max,
+            )
+        assert self.files_max is None
+        return subprocess.Popen(
+            [sys.executable, "-m", "atoll", *arguments],
+            cwd=self.home,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
         return {**kept, **self.preload}
-
-    def _limit(self) -> None:
-        assert self.files_max is not None
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.files_max, self.files_max))
 
     def _error_path(self) -> Path:
         return self.home / f"stderr-{self._starts}.txt"

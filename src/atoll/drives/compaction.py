@@ -1,12 +1,13 @@
-"""Give back the room that deleted values still take in a drive's database.
+"""Give back the room that a database's log and deleted values still take on a full drive.
 
-The database frees the bytes of deleted values when it compacts, which nothing makes it do on a
-drive that is full: without writes there is no compaction, and without room no writes. So whoever
-finds the drive full says so here, and one pass is run, as large as the room that is left allows.
+The log of what lies in memory goes when that is flushed, and the bytes of deleted values when the
+database compacts. Nothing makes it do either on a drive that is full: without writes there is no
+flush, and without room no writes. So whoever finds the drive full says so here, and one pass is
+run, as large as the room that is left allows.
 
 Tasks     `run` is the only task, owned by the drive. `want` may be called from any thread.
-Pace      one pass at a time with a pause behind it; none while nothing was deleted since the last
-          pass that freed nothing.
+Pace      one pass at a time with a pause behind it; none while there is little in memory and
+          nothing was deleted since the last pass that freed nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import logging
 from typing import Final, Protocol
 
 from atoll.base.errors import DriveFault, RecordCorrupt
+from atoll.base.units import MIB
 from atoll.drives.io import Work
 from atoll.drives.reserve import FileSystemRoom
 
 PAUSE_S: Final = 1.0
+#: Less than this in memory is not worth a flush: each table takes a MiB with its first row.
+FLUSH_BYTES_MIN: Final = 6 * MIB
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -30,6 +34,14 @@ class Compactable(Protocol):
     @property
     def deleted_count(self) -> int:
         """Return how many values were deleted since the store was opened."""
+        ...
+
+    def unflushed_bytes(self) -> int:
+        """Return what the tables in memory will take in files."""
+        ...
+
+    def flush(self) -> None:
+        """Write the tables in memory to files. Blocks."""
         ...
 
     def compact(self, room_bytes: int) -> None:
@@ -59,19 +71,27 @@ class Compaction:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            if self._store.deleted_count > self._settled_count:
-                await self._pass()
+            try:
+                has_worked = await self._pass()
+            except (DriveFault, RecordCorrupt) as exc:
+                # Whoever reads or writes next meets the same and deals with it.
+                _LOG.warning("the database of a full drive could not be compacted: %s", exc)
+                has_worked = True
+            if has_worked:
                 await asyncio.sleep(PAUSE_S)
 
-    async def _pass(self) -> None:
-        deleted_count = self._store.deleted_count
-        try:
-            before = self._room.measure().free_bytes
-            await self._threads.run(lambda: self._store.compact(before // 2))
-            freed = self._room.measure().free_bytes - before
-        except (DriveFault, RecordCorrupt) as exc:
-            # Whoever reads or writes next meets the same and deals with it.
-            _LOG.warning("the database of a full drive could not be compacted: %s", exc)
-            return
-        if freed <= 0:
+    async def _pass(self) -> bool:
+        """Flush and compact as far as it may help; False: nothing may."""
+        store = self._store
+        is_large = store.unflushed_bytes() >= FLUSH_BYTES_MIN
+        if is_large:
+            await self._threads.run(store.flush)
+        deleted_count = store.deleted_count
+        if deleted_count <= self._settled_count:
+            return is_large
+        before = self._room.measure().free_bytes
+        room_bytes = max(0, before - store.unflushed_bytes()) // 2
+        await self._threads.run(lambda: store.compact(room_bytes))
+        if self._room.measure().free_bytes <= before:
             self._settled_count = deleted_count
+        return True

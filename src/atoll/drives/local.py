@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +102,12 @@ class Rooms:
                 # The device does not answer; the write itself will say so.
                 self._has_room = True
         return self._has_room
+
+    def owe(self, owed_bytes: Callable[[], int]) -> None:
+        """Count what the database has still to write, on the file system that holds it."""
+        self.metadata.owed_bytes = owed_bytes
+        if self.storage.is_with(self.metadata):
+            self.storage.owed_bytes = owed_bytes
 
     def capacity(self) -> Capacity:
         """Return size and free bytes of the storage path."""
@@ -203,6 +209,7 @@ class LocalDrive:
         await shards.open()
         compaction = Compaction(kv, disk, rooms.metadata)
         rooms.storage.on_full = rooms.metadata.on_full = compaction.want
+        rooms.owe(kv.unflushed_bytes)
         closers = _Closers(kv, commits, disk, compaction)
         drive = cls(drive_id, place, acceptor, shards, rooms, closers)
         drive.blank_reason = reason

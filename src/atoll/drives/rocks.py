@@ -48,6 +48,8 @@ _NAMES: Final = {
     Table.FACTS: "facts",
 }
 _MARK: Final = "sequence"
+#: Bytes of a table's write buffers, those being flushed included.
+_MEMORY: Final = "rocksdb.cur-size-all-mem-tables"
 _BLOB_CUTOFF: Final = "blob_garbage_collection_age_cutoff"
 #: Tables whose values lie in blob files.
 _LARGE: Final = (Table.INLINE, Table.SHARDS)
@@ -235,6 +237,26 @@ class RocksKv:
         except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
             raise sort_error(exc, str(self._path)) from exc
         _write_mark(self._path, reached)
+
+    def unflushed_bytes(self) -> int:
+        """Return what the tables in memory will take in files. May be called from any thread.
+
+        Raises
+            StoreError: the database is closed or broken.
+        """
+        try:
+            sizes = [held.property_int_value(_MEMORY) for held in self._tables.values()]
+        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
+            raise sort_error(exc, str(self._path)) from exc
+        return sum(size or 0 for size in sizes)
+
+    def flush(self) -> None:
+        """Write the tables in memory to files, which gives back the log's room. Blocks."""
+        try:
+            for held in self._tables.values():
+                held.flush(True)
+        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
+            raise sort_error(exc, str(self._path)) from exc
 
     def compact(self, room_bytes: int) -> None:
         """Drop what was deleted, writing at most about `room_bytes`. Blocks.

@@ -117,6 +117,9 @@ class Node:
         self.metrics.watch_drives(self._sample_drives)
         self.observers: tuple[ExchangeObserver, ...] = (self.metrics.requests.observe,)
         self.warnings = [*credentials.findings, *_warn_of_drives(roster)]
+        #: What works on the drives by itself; ended before they are closed.
+        self._users: asyncio.Task[None] | None = None
+        self._is_closing = False
         self.registers.proposer.on_degraded = lambda spot: self.upkeep.hint(spot.on.index, spot.key)
         for drive in roster.drives.values():
             drive.acceptor.on_corrupt = self.upkeep.hint
@@ -144,11 +147,20 @@ class Node:
         """Run the background tasks, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.roster.run())
+            if not self._is_closing:
+                self._users = tasks.create_task(self._run_users())
+
+    async def _run_users(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.registers.run())
             tasks.create_task(self.upkeep.run())
 
     async def close(self) -> None:
-        """Close drives and threads. `run` must still run."""
+        """End background work, then close drives and threads. `run` must still run."""
+        self._is_closing = True
+        if self._users is not None:
+            self._users.cancel()
+            await asyncio.wait([self._users])
         for fault in await self.roster.close():
             _LOG.error("a drive could not be closed: %s", fault)
         await self.cpu.close()

@@ -34,3 +34,17 @@ def test_a_write_that_would_touch_the_reserve_is_refused(tmp_path):
 def test_a_path_that_is_gone_is_a_fault(tmp_path):
     with pytest.raises(DriveFault):
         FileSystemRoom(Path(tmp_path / "gone")).check(0)
+
+
+def test_what_a_database_owes_counts_as_taken(tmp_path):
+    free = FileSystemRoom(tmp_path).measure().free_bytes
+    room = FileSystemRoom(tmp_path, reserve_bytes=free // 4)
+    calls = []
+    room.on_full = lambda: calls.append("wanted")
+    room.owed_bytes = lambda: free // 4
+    room.check(0)
+    assert not calls
+    room.check(free * 3 // 8)
+    assert calls == ["wanted"], "the flush is asked for before there is no room"
+    with pytest.raises(DriveFull):
+        room.check(free * 5 // 8)
