@@ -153,9 +153,15 @@ class S3Client:
             )
         return self._connection
 
-    def open(self, method: str, path: str, headers: Mapping[str, str]) -> socket.socket:
+    def open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+    ) -> socket.socket:
         """Send the head of a request on a connection of its own; the body is up to the caller."""
-        target, signed = self.sign(method, path, None, headers)
+        target, signed = self.sign(method, path, query, headers)
         sent = socket.create_connection(("127.0.0.1", self._port), self._timeout_s)
         lines = [f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{self._port}"]
         lines += [f"{name}: {value}" for name, value in signed.items()]

@@ -21,7 +21,6 @@ from atoll.base.errors import (
     DriveBlank,
     DriveFault,
     DriveFull,
-    DriveSlow,
     EpochStale,
     RecordCorrupt,
     RecordUnreadable,
@@ -512,9 +511,7 @@ class Acceptor:
             done: Reply[None] = Reply()
             self.commit.submit(self.facts.plan_watermarks(), lambda f: _resolve(done, None, f))
             await done
-            await self.commit.drain()
-            # The store is about to go: whoever still asks finds a drive that does not answer.
-            self.commit.poison(DriveSlow("The drive is closed."))
+            await self.commit.close()
 
     # ── shared ─────────────────────────────────────────────────────────────────────────────────
 

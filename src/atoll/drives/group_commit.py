@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from atoll.base.errors import DriveFault, DriveFull, DriveIo, StoreError
+from atoll.base.errors import DriveFault, DriveFull, DriveIo, DriveSlow, StoreError
 from atoll.drives.kv import OrderedKv, Put
 from atoll.telemetry.metrics import Histogram
 
@@ -92,6 +92,11 @@ class GroupCommit:
     async def drain(self) -> None:
         """Wait until nothing is queued or in flight."""
         await self._idle.wait()
+
+    async def close(self) -> None:
+        """Wait like `drain`, and refuse what comes later: the store is about to go."""
+        await self.drain()
+        self.poison(DriveSlow("The drive is closed."))
 
     def poison(self, fault: DriveFault) -> None:
         """Fail everything queued and everything that comes."""

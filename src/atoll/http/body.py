@@ -11,6 +11,7 @@ Events    the first wish for bytes asks for `100 Continue`; a full buffer pauses
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -131,12 +132,10 @@ class IncomingBody:
             content = decoder.decode(data)
         except ChunkedMalformed as exc:
             self.fail(IncompleteBody(f"The chunked transfer coding is malformed: {exc}."))
-            assert self._failure is not None
-            raise self._failure from exc
+            raise self._raised() from exc
         if self.received_bytes + len(content) > self._limits.body_bytes_max:
             self.fail(TooLarge(size_bytes_max=self._limits.body_bytes_max))
-            assert self._failure is not None
-            raise self._failure
+            raise self._raised()
         self.is_complete = decoder.is_complete
         return content, decoder.rest
 
@@ -213,11 +212,20 @@ class IncomingBody:
             if self.is_complete:
                 raise StopAsyncIteration
             if self._failure is not None:
-                raise self._failure
+                raise self._raised()
             if self.is_continue_awaited:
                 self.is_continue_awaited = False
                 self._flow.send_continue()
             await self.wait()
+
+    def _raised(self) -> StoreError:
+        """Return the failure to raise.
+
+        A copy: a raised error holds the frames it went through and what they buffer. Kept here it
+        would close a circle, and every upload that breaks off would stay until the collector runs.
+        """
+        assert self._failure is not None
+        return copy.copy(self._failure)
 
     async def wait(self) -> None:
         """Wait until bytes, the end or a failure arrive."""

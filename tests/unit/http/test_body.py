@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
 
 import pytest
 
@@ -101,3 +104,27 @@ def test_discarding_keeps_nothing_and_reads_on() -> None:
     assert flow.calls == ["pause", "resume"]
     assert body.received_bytes == 20
     assert body.remaining_bytes == 80
+
+
+def test_a_body_that_broke_off_keeps_nothing_of_its_reader_alive() -> None:
+    class Held:
+        """What a reader had buffered."""
+
+    async def read(body: IncomingBody) -> weakref.ref[Held]:
+        held = Held()
+        alive = weakref.ref(held)
+        body.fail(IncompleteBody("gone"))
+        with contextlib.suppress(IncompleteBody):
+            await anext(aiter(body))
+        return alive
+
+    async def test() -> None:
+        body, _ = make(3)
+        gc.disable()
+        try:
+            assert (await read(body))() is None
+        finally:
+            gc.enable()
+        assert body.has_failed
+
+    asyncio.run(test())
