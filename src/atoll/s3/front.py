@@ -22,6 +22,7 @@ from atoll.base.errors import (
     Damaged,
     DeadlineExceeded,
     DriveFault,
+    Malformed,
     StoreError,
     Unavailable,
 )
@@ -56,6 +57,8 @@ _DOCUMENT_BYTES_MAX: Final[Mapping[str, int]] = {
 _OBJECT_CHECKSUMS: Final = frozenset({"CompleteMultipartUpload"})
 #: Actions whose document S3 takes only with a digest of it.
 _NEEDS_DIGEST: Final = frozenset({"DeleteObjects"})
+#: Actions whose document has a code of its own when it does not fit.
+_ACLS: Final = frozenset({"PutBucketAcl", "PutObjectAcl"})
 _READS: Final = frozenset({"GET", "HEAD"})
 _SERVER_ERRORS_FROM: Final = 500
 
@@ -225,7 +228,12 @@ class FrontEnd:
         if operation.name in _NEEDS_DIGEST:
             _check_has_digest(request.headers, body)
         document = await self._within_deadline(read_document(body, size_bytes_max))
-        values.update(parse_payload(operation, document))
+        try:
+            values.update(parse_payload(operation, document))
+        except Malformed as exc:
+            if operation.name in _ACLS:
+                raise S3Error("MalformedACLError") from exc
+            raise
         return None
 
     async def _act(self, function: Action, call: Call) -> Answer:

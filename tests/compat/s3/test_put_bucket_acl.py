@@ -20,6 +20,12 @@ def test_a_wider_acl_is_refused(s3, bucket):
         )
 
 
+def test_an_acl_without_an_owner_is_malformed(s3, bucket):
+    grants = s3.get_bucket_acl(Bucket=bucket)["Grants"]
+    with refused("MalformedACLError", 400):
+        s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy={"Grants": grants})
+
+
 def test_a_missing_bucket_is_404(s3):
     with refused("NoSuchBucket", 404):
         s3.put_bucket_acl(Bucket="nobody-made-this", ACL="private")

@@ -18,6 +18,7 @@ from atoll.s3.protocol.binding import list_member
 from atoll.s3.protocol.members import version_id
 
 _FULL_CONTROL: Final = "FULL_CONTROL"
+_PERMISSIONS: Final = frozenset({_FULL_CONTROL, "READ", "READ_ACP", "WRITE", "WRITE_ACP"})
 
 
 async def get_bucket_acl(call: Call) -> Answer:
@@ -73,10 +74,12 @@ def _require_private(call: Call) -> None:
         return
     assert isinstance(document, Mapping)
     owner = document.get("Owner")
-    if isinstance(owner, Mapping) and owner.get("ID") not in (None, call.principal.account):
-        raise S3Error("AccessControlListNotSupported")
     grants = list_member(document, "Grants")
-    if not grants:
+    if not isinstance(owner, Mapping) or "ID" not in owner or "Grants" not in document:
+        raise S3Error("MalformedACLError")
+    if not {grant.get("Permission") for grant in grants} <= _PERMISSIONS:
+        raise S3Error("MalformedACLError")
+    if owner["ID"] != call.principal.account or not grants:
         raise S3Error("AccessControlListNotSupported")
     for grant in grants:
         grantee = grant.get("Grantee")

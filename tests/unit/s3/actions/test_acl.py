@@ -48,12 +48,29 @@ def test_what_already_holds_can_be_put(bench, path):
         policy(account="someone"),
         policy(permission="READ"),
         policy(owner="someone"),
-        b"<AccessControlPolicy/>",
+        b"<AccessControlPolicy><Owner><ID>owner-id</ID></Owner><AccessControlList/>"
+        b"</AccessControlPolicy>",
     ],
 )
 def test_anything_else_is_refused(bench, path, body):
     found = bench.error("PUT", f"/bucket{path}?acl", body=body)
     assert found == (400, "AccessControlListNotSupported")
+
+
+@pytest.mark.parametrize("path", ["", "/key"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<AccessControlPolicy",
+        b"<Other/>",
+        b"<AccessControlPolicy/>",
+        b"<AccessControlPolicy><Owner><ID>owner-id</ID></Owner></AccessControlPolicy>",
+        policy().replace(b"<Owner><ID>owner-id</ID></Owner>", b""),
+        policy(permission="EVERYTHING"),
+    ],
+)
+def test_a_document_that_is_no_acl_is_malformed(bench, path, body):
+    assert bench.error("PUT", f"/bucket{path}?acl", body=body) == (400, "MalformedACLError")
 
 
 def test_nothing_is_not_an_acl(bench):
