@@ -19,6 +19,7 @@ from atoll.s3.call import Answer, Call, Document, Field
 from atoll.s3.errors import classify
 from atoll.s3.headers.conditions import delete_conditions
 from atoll.s3.protocol.binding import list_member
+from atoll.s3.protocol.error_documents import sentence_of
 from atoll.s3.protocol.members import flag, structure, text, version_id
 
 _Outcome = DeleteResult | StoreError
@@ -90,5 +91,5 @@ def _error_row(row: Document, error: StoreError) -> Document:
         "Key": row["Key"],
         "VersionId": row.get("VersionId"),
         "Code": answer.code,
-        "Message": answer.message,
+        "Message": sentence_of(error, answer),
     }

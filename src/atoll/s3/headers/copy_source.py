@@ -114,9 +114,12 @@ async def pin_source(call: Call, source: CopySource) -> tuple[CopySource, Object
         opened = await store.open(source.bucket, source.key, source.version_id, source.conditions)
     except ObjectNotFound as exc:
         raise ObjectNotFound(key=source.key) from exc
+    except PreconditionFailed as exc:
+        raise _unmet(str(exc.fields["condition"])) from exc
     except NotModified as exc:
         # A read would answer 304; S3 answers 412 for copies.
-        raise PreconditionFailed(condition="x-amz-copy-source-If-None-Match") from exc
+        by_tag = source.conditions.if_none_match is not None
+        raise _unmet("If-None-Match" if by_tag else "If-Modified-Since") from exc
     except MethodNotAllowed as exc:
         raise S3Error(
             "InvalidRequest",
@@ -128,6 +131,11 @@ async def pin_source(call: Call, source: CopySource) -> tuple[CopySource, Object
     if version.version_id != NULL_VERSION:
         source = msgspec.structs.replace(source, version_id=version.version_id)
     return source, version
+
+
+def _unmet(condition: str) -> PreconditionFailed:
+    """Return the refusal that names a condition as the request does: as one on the source."""
+    return PreconditionFailed(condition=f"x-amz-copy-source-{condition}")
 
 
 def check_copy_size(size_bytes: int) -> None:

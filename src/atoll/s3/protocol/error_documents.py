@@ -112,12 +112,7 @@ def render_error(
 
 
 def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
-    message = row.message
-    if isinstance(error, _OWN_SENTENCE) and error.message != (type(error).__doc__ or "").strip():
-        message = error.message
-    elif isinstance(error, e.DigestMismatch):
-        message = _mismatch_sentence(error)
-    elements = [("Code", row.code), ("Message", message)]
+    elements = [("Code", row.code), ("Message", sentence_of(error, row))]
     elements += _detail_elements(error, row, context)
     elements += [
         ("Resource", context.resource),
@@ -126,6 +121,15 @@ def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
     ]
     body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements)
     return f"{PROLOGUE}<Error>{body}</Error>".encode()
+
+
+def sentence_of(error: BaseException, row: Row) -> str:
+    """Return what a client is told: the error's own sentence where it says more than the table."""
+    if isinstance(error, _OWN_SENTENCE) and error.message != (type(error).__doc__ or "").strip():
+        return error.message
+    if isinstance(error, e.DigestMismatch):
+        return _mismatch_sentence(error)
+    return row.message
 
 
 def _mismatch_sentence(error: e.DigestMismatch) -> str:

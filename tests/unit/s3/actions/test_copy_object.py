@@ -182,8 +182,10 @@ def test_conditions_on_the_source(bench, members, is_copied):
         bench.run(copy_object, {**SOURCE, **asked})
         assert bench.content() == b"hello"
         return
-    with pytest.raises(PreconditionFailed):
+    with pytest.raises(PreconditionFailed) as caught:
         bench.run(copy_object, {**SOURCE, **asked})
+    name = str(caught.value.fields["condition"]).replace("-", "").lower()
+    assert f"xamz{next(iter(asked))}".lower() == name
     assert not bench.store.versions["bucket"]
 
 

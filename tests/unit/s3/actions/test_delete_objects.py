@@ -63,7 +63,9 @@ def test_versions_and_markers(bench):
         },
         {"Key": "a", "VersionId": version.version_id},
     ]
-    assert [row["Code"] for row in parsed["Errors"]] == ["InvalidArgument"]
+    assert [(row["Code"], row["Message"]) for row in parsed["Errors"]] == [
+        ("InvalidArgument", "Version id cannot be the empty string")
+    ]
 
 
 def test_conditions_per_key(bench):
