@@ -52,7 +52,9 @@ def values_of(shape: Shape, depth: int = 5) -> st.SearchStrategy[Any]:
 
 def inputs() -> list[str]:
     operations = service_model().operations.values()
-    return sorted(operation.name for operation in operations if operation.has_document)
+    # Deprecated: two of its members share one element name, so a document cannot tell them apart.
+    unfit = {"PutBucketNotification"}
+    return sorted({one.name for one in operations if one.has_document} - unfit)
 
 
 def outputs() -> list[str]:
