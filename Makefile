@@ -27,11 +27,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := src tests
 
-# uv must not fetch an interpreter: only PyPI may be reachable. A link between file systems costs
-# a warning for every package, a copy costs nothing that matters.
-export UV_PYTHON_DOWNLOADS := never
-export UV_LINK_MODE := copy
-
 .PHONY: help setup run test lint format bench bench-list sim compat clean
 
 help:
@@ -40,30 +35,9 @@ help:
 setup: $(READY)
 
 # The stamp makes a second `make run` start at once; a change of the lock or the project renews it.
-$(READY): pyproject.toml uv.lock
-	@set -eu; \
-	command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || { \
-	  echo "atoll: no C compiler found; install cc (Debian: apt install build-essential)" >&2; exit 1; }; \
-	python=""; \
-	for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
-	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
-	    python=$$("$$candidate" -c 'import sys; print(sys.executable)'); break; fi; \
-	done; \
-	[ -n "$$python" ] || { \
-	  echo "atoll: Python 3.11 or newer is needed and none was found; set PYTHON=/path/to/python" >&2; exit 1; }; \
-	if [ -e $(VENV) ] && ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
-	  echo "atoll: $(VENV) is not usable, making it anew"; rm -rf $(VENV); fi; \
-	if uv --version >/dev/null 2>&1; then uv=uv; \
-	else \
-	  echo "atoll: uv is absent, installing it from PyPI into $(VENV)"; \
-	  [ -x $(BIN)/python ] || "$$python" -m venv $(VENV) || { \
-	    echo "atoll: $$python cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }; \
-	  [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; \
-	  uv=$(BIN)/uv; \
-	fi; \
-	[ -x $(BIN)/python ] || "$$uv" venv --quiet --python "$$python" $(VENV); \
-	UV_PROJECT_ENVIRONMENT=$(VENV) "$$uv" sync --frozen --quiet --inexact --python $(BIN)/python; \
-	touch $@
+$(READY): pyproject.toml uv.lock setup.sh
+	@PYTHON='$(PYTHON)' ./setup.sh
+	@touch $@
 
 # Each drive is quoted: the braces of d{1...4} are Atoll's, not the shell's.
 run: setup
