@@ -29,7 +29,8 @@ Generated from the route table and the action files by `python -m atoll.s3.compa
 fails when this page is not current.
 
 Every operation of the S3 service model has a route. Served operations are listed first. The others
-pass the same gate and then answer `501 NotImplemented`: nothing is accepted and ignored.
+pass the same gate and then answer `501 NotImplemented`: nothing is accepted and ignored. PostObject
+(uploads by HTML form) answers so without the gate, because its signature would stand in the form.
 
 Signatures: version 4 in header, URL and chunks, signed and unsigned trailers; version 2 in header
 and URL. Addresses: path style and virtual-host style.
@@ -37,10 +38,15 @@ and URL. Addresses: path style and virtual-host style.
 Refused in headers, before anything is done: encryption (`x-amz-server-side-encryption*`), object
 lock (`x-amz-object-lock-*`, `x-amz-bucket-object-lock-enabled: true`), appends
 (`x-amz-write-offset-bytes`) and checksums other than CRC32, CRC32C, CRC64NVME, SHA-1 and SHA-256
-with `NotImplemented`; ACLs other than private and grants with `AccessControlListNotSupported`;
-storage classes other than STANDARD with `InvalidStorageClass`.
+with `NotImplemented`; ACLs other than private and grants with `AccessControlListNotSupported`, in
+CreateBucket with `InvalidBucketAclWithObjectOwnership`; storage classes other than STANDARD with
+`InvalidStorageClass`.
 
-Reads of sub-resources that cannot be set answer as on a bucket that never set them.
+Reads of sub-resources that cannot be set answer as on a bucket that never set them. All buckets
+enforce their owner, so `x-amz-object-ownership: BucketOwnerEnforced` is accepted; it is not kept, and
+GetBucketOwnershipControls answers as where nothing was set.
+
+CORS is not enabled for any bucket: a preflight (`OPTIONS`) answers `403 AccessForbidden`.
 """
 
 

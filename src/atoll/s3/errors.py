@@ -39,6 +39,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 CODES: Final[Mapping[str, tuple[int, str]]] = {
     "AccessControlListNotSupported": (400, "The bucket does not allow ACLs."),
     "AccessDenied": (403, "Access Denied"),
+    "AccessForbidden": (403, "CORSResponse: CORS is not enabled for this bucket."),
     "BadRequest": (400, "Bad Request"),
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed size"),
     "IllegalLocationConstraintException": (
@@ -51,6 +52,10 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
         "The versioning configuration specified in the request is invalid",
     ),
     "InvalidArgument": (400, "Invalid Argument"),
+    "InvalidBucketAclWithObjectOwnership": (
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
     "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
     "InvalidPolicyDocument": (400, "The content of the form does not meet the conditions."),
     "InvalidRedirectLocation": (

@@ -7,6 +7,8 @@ Does not  decide whether an action exists here: the front end answers NotImpleme
 Invariant a request names exactly one action or none; a sub-resource is never ignored, so that
           `DELETE /bucket?versioning` cannot delete the bucket. A test compares the table with
           method and URI of every operation in the service model.
+Preflight no bucket can have CORS rules, so a browser's OPTIONS is refused for every name alike,
+          before the gate: it carries no signature.
 """
 
 from __future__ import annotations
@@ -279,11 +281,12 @@ class Router:
 
         Raises
             S3Error: MethodNotAllowed when nothing of this name can be done with the method;
-                InvalidArgument when marks contradict each other or lack a part.
+                InvalidArgument when marks contradict each other or lack a part; AccessForbidden
+                or BadRequest for a preflight.
         """
         group = self._groups.get((method, level))
         if group is None:
-            raise _not_allowed(method, level)
+            raise _preflight(level, headers) if method == "OPTIONS" else _not_allowed(method, level)
         named: list[str] = []
         for name in query:
             if name in group.by_name:
@@ -313,6 +316,16 @@ def _not_allowed(method: str, level: Level, subresource: str = "") -> S3Error:
         resource_type=subresource.upper() or level.name,
         allow=", ".join(sorted(allowed)),
     )
+
+
+def _preflight(level: Level, headers: Headers) -> S3Error:
+    """Return S3's refusal of a preflight for a bucket without CORS rules."""
+    if "origin" not in headers:
+        return S3Error("BadRequest", "Insufficient information. Origin request header needed.")
+    wanted = headers.get("access-control-request-method")
+    if wanted is None:
+        return S3Error("BadRequest", "Invalid Access-Control-Request-Method: null")
+    return S3Error("AccessForbidden", method=wanted, resource_type=level.name)
 
 
 def _choose(group: _Group, named: list[str], query: Mapping[str, str], headers: Headers) -> str:

@@ -113,4 +113,4 @@ def _check_utf8(decoded: bytes) -> str:
     try:
         return decoded.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise S3Error("InvalidURI", uri=repr(decoded[:80])) from exc
+        raise S3Error("InvalidURI", uri=decoded[:80].decode("utf-8", "replace")) from exc

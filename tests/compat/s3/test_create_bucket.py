@@ -33,6 +33,8 @@ def test_another_location_is_refused(s3, make_name):
 
 def test_a_public_bucket_is_refused_and_a_private_one_is_not(s3, make_name):
     name = make_name()
-    with refused("AccessControlListNotSupported", 400):
+    with refused("InvalidBucketAclWithObjectOwnership", 400):
         s3.create_bucket(Bucket=name, ACL="public-read")
+    with refused("InvalidBucketAclWithObjectOwnership", 400):
+        s3.create_bucket(Bucket=name, GrantRead="id=someone")
     assert headers_of(s3.create_bucket(Bucket=name, ACL="private"))["location"] == f"/{name}"

@@ -56,6 +56,29 @@ def test_actions_that_are_not_there_pass_the_gate_first():
     assert bench.error("GET", "/bucket/key?torrent") == (403, "AccessDenied")
 
 
+def test_form_uploads_are_said_to_be_missing_to_whoever_sends_one():
+    bench = Bench()
+    # The form is its own proof; the gate knows its sender as anonymous at most.
+    bench.gate.denial = AccessDenied()
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    assert bench.error("POST", "/bucket", headers=headers, body=b"--b--") == (501, "NotImplemented")
+
+
+@pytest.mark.parametrize("url", ["/bucket/key", "/bucket", "/bucket/key?uploads"])
+def test_no_bucket_lets_pages_of_other_origins_in(url):
+    bench = Bench()
+    bench.gate.denial = AccessDenied()
+    origin = {"origin": "https://page.example"}
+    wanted = {**origin, "access-control-request-method": "PUT"}
+    answered = bench.ask("OPTIONS", url, wanted)
+    assert answered.status == 403
+    assert b"<Code>AccessForbidden</Code>" in answered.body
+    assert b"<Method>PUT</Method>" in answered.body
+    assert answered.get("access-control-allow-origin") is None
+    assert bench.error("OPTIONS", url, headers=origin) == (400, "BadRequest")
+    assert bench.error("OPTIONS", url) == (400, "BadRequest")
+
+
 def test_the_gate_is_asked_for_the_permission_of_a_version():
     bench = Bench()
     bench.ask("GET", "/bucket/key?versionId=v")
@@ -95,7 +118,7 @@ def test_unsupported_wishes_change_nothing():
     headers = {"x-amz-bucket-object-lock-enabled": "true"}
     assert bench.error("PUT", "/bucket", headers=headers) == (501, "NotImplemented")
     url = "/bucket?X-Amz-Signature=s&x-amz-acl=public-read"
-    assert bench.error("PUT", url) == (400, "AccessControlListNotSupported")
+    assert bench.error("PUT", url) == (400, "InvalidBucketAclWithObjectOwnership")
     assert bench.store.buckets == {}
 
 

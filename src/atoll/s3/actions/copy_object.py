@@ -52,7 +52,10 @@ def _plan_copy(call: Call, source: CopySource) -> CopyRequest:
     replaces = _is_replaced(document, "MetadataDirective", "metadata")
     is_same = source.version_id is None and (source.bucket, source.key) == (call.bucket, call.key)
     redirect = parse_redirect(document)
-    if is_same and not replaces and algorithm is None and redirect is None:
+    # Naming a storage class counts as a change, even where it is the one the object has: writing an
+    # object anew with `--storage-class STANDARD` is how AWS tells its users to do that.
+    is_changed = replaces or not {algorithm, redirect, text(document, "StorageClass")} <= {None}
+    if is_same and not is_changed:
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without"

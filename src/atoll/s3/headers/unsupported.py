@@ -6,7 +6,8 @@ Invariant a request that asks for encryption, a lock, an ACL other than private,
           class or an append changes nothing, nor does a write that shall depend on a date; none of
           these is ever ignored.
 Source    AWS error codes. ACL wishes get AccessControlListNotSupported, what S3 answers on buckets
-          that enforce their owner (its own default, and the only mode here). Other storage classes
+          that enforce their owner (its own default, and the only mode here); of a bucket that is
+          only being made, InvalidBucketAclWithObjectOwnership. Other storage classes
           get InvalidStorageClass. The rest gets NotImplemented, S3's code for a header that implies
           functionality which is not there.
 """
@@ -53,7 +54,13 @@ _CANNED_ACLS: Final = frozenset(
         "log-delivery-write",
     }
 )
+#: Values that S3 knows, of headers whose other values are no wish but a mistake.
+_KNOWN: Final[Mapping[str, frozenset[str]]] = {
+    "x-amz-acl": _CANNED_ACLS,
+    "x-amz-object-ownership": frozenset({"BucketOwnerPreferred", "ObjectWriter"}),
+}
 _GRANT: Final = "x-amz-grant-"
+_NEW_BUCKET: Final = "CreateBucket"
 #: S3 knows it on reads only. RFC 9110 has it guard writes too, so that ignoring it loses an update.
 _DATED_WRITE: Final = "if-unmodified-since"
 _PREFIXES: Final = (
@@ -64,8 +71,8 @@ _PREFIXES: Final = (
 )
 
 
-def refuse_headers(pairs: Iterable[tuple[str, str]], *, is_read: bool) -> None:
-    """Check all headers of a request.
+def refuse_headers(pairs: Iterable[tuple[str, str]], action: str, *, is_read: bool) -> None:
+    """Check all headers of a request for an action.
 
     Raises
         S3Error: a header asks for what this version cannot do.
@@ -73,19 +80,23 @@ def refuse_headers(pairs: Iterable[tuple[str, str]], *, is_read: bool) -> None:
     for name, value in pairs:
         if name[:6] != "x-amz-":
             if name == _DATED_WRITE and not is_read:
-                raise _refusal(name, value)
+                raise _refusal(name, value, action)
             continue
         accepted = _ACCEPTED.get(name)
         if accepted is not None:
             if value not in accepted:
-                raise _refusal(name, value)
+                raise _refusal(name, value, action)
         elif name.startswith(_PREFIXES):
-            raise _refusal(name, value)
+            raise _refusal(name, value, action)
 
 
-def _refusal(name: str, value: str) -> S3Error:
-    if name == "x-amz-acl" and value not in _CANNED_ACLS:
+def _refusal(name: str, value: str, action: str) -> S3Error:
+    known = _KNOWN.get(name)
+    if known is not None and value not in known:
         return S3Error("InvalidArgument", argument=name, found=value)
+    code = _CODES.get(name, "NotImplemented")
     if name.startswith(_GRANT):
-        return S3Error("AccessControlListNotSupported")
-    return S3Error(_CODES.get(name, "NotImplemented"), header=name)
+        code = _CODES["x-amz-acl"]
+    if code == _CODES["x-amz-acl"] and action == _NEW_BUCKET:
+        code = "InvalidBucketAclWithObjectOwnership"
+    return S3Error(code, header=name)

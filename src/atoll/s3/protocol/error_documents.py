@@ -52,6 +52,7 @@ _ELEMENTS_BY_CLASS: Final[Mapping[type[e.StoreError], Mapping[str, str]]] = {
     e.InvalidArgument: {"found": "ArgumentValue"},
     e.InvalidRange: {"size_bytes": "ActualObjectSize", "range": "RangeRequested"},
     e.TooLarge: {"size_bytes": "ProposedSize", "size_bytes_max": "MaxSizeAllowed"},
+    e.MetadataTooLarge: {"size_bytes": "Size", "size_bytes_max": "MaxSizeAllowed"},
     e.TooSmall: {
         "size_bytes": "ProposedSize",
         "size_bytes_min": "MinSizeAllowed",

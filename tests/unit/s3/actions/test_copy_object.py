@@ -88,6 +88,8 @@ def test_a_copy_onto_itself_must_change_something(bench):
         with pytest.raises(S3Error) as caught:
             bench.run(copy_object, {**itself, **members})
         assert caught.value.code == "InvalidRequest"
+    bench.run(copy_object, {**itself, "StorageClass": "STANDARD"})
+    assert stored(bench).attributes.metadata == {"a": "1"}
     bench.run(copy_object, {**itself, "MetadataDirective": "REPLACE"})
     assert stored(bench).attributes.metadata == {}
 

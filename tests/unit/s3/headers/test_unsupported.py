@@ -20,6 +20,7 @@ from atoll.s3.headers.unsupported import refuse_headers
         ("x-amz-object-lock-legal-hold", "ON", "NotImplemented"),
         ("x-amz-bucket-object-lock-enabled", "true", "NotImplemented"),
         ("x-amz-object-ownership", "ObjectWriter", "NotImplemented"),
+        ("x-amz-object-ownership", "Nobody", "InvalidArgument"),
         ("x-amz-write-offset-bytes", "5", "NotImplemented"),
         ("x-amz-if-match-size", "5", "NotImplemented"),
         ("x-amz-checksum-sha512", "AA==", "NotImplemented"),
@@ -27,7 +28,7 @@ from atoll.s3.headers.unsupported import refuse_headers
 )
 def test_wishes_beyond_this_version_are_refused(name, value, code):
     with pytest.raises(S3Error) as caught:
-        refuse_headers([("host", "h"), (name, value)], is_read=False)
+        refuse_headers([("host", "h"), (name, value)], "PutObject", is_read=False)
     assert caught.value.code == code
 
 
@@ -43,13 +44,23 @@ def test_headers_that_change_nothing_are_accepted():
             ("x-amz-meta-x-amz-acl", "public-read"),
             ("x-amz-checksum-crc32", "AAAAAA=="),
         ],
+        "PutObject",
         is_read=False,
     )
 
 
 def test_only_reads_may_depend_on_a_date():
     pairs = [("if-unmodified-since", "Fri, 03 Feb 2006 16:45:09 GMT")]
-    refuse_headers(pairs, is_read=True)
+    refuse_headers(pairs, "GetObject", is_read=True)
     with pytest.raises(S3Error) as caught:
-        refuse_headers(pairs, is_read=False)
+        refuse_headers(pairs, "PutObject", is_read=False)
     assert caught.value.code == "NotImplemented"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("x-amz-acl", "public-read"), ("x-amz-grant-write", "id=1")]
+)
+def test_a_bucket_cannot_be_made_with_an_acl(name, value):
+    with pytest.raises(S3Error) as caught:
+        refuse_headers([(name, value)], "CreateBucket", is_read=False)
+    assert caught.value.code == "InvalidBucketAclWithObjectOwnership"
