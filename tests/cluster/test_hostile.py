@@ -78,7 +78,7 @@ FRAMINGS = {
     "a header without a colon": (["Content-Length: 5", "X-A"], 400),
     "a second host": (["Content-Length: 5", "Host: elsewhere"], 400),
     "an unknown expectation": (["Content-Length: 5", "Expect: something"], 417),
-    "too many headers": (["Content-Length: 5", *(f"X-{n}: 1" for n in range(200))], 431),
+    "too many headers": (["Content-Length: 5", *(f"X-{n}: 1" for n in range(600))], 431),
     "too large headers": (["Content-Length: 5", "X-A: " + "a" * 40_000], 431),
 }
 
@@ -132,7 +132,8 @@ def test_a_malformed_transfer_coding_is_refused(attacker: Attacker, rule: str) -
 def test_a_body_that_breaks_off_is_no_object(attacker: Attacker) -> None:
     for size_bytes in (10, 200_000):
         lines = [*attacker.head("PUT", TARGET), f"Content-Length: {size_bytes}", "", ""]
-        attacker.send("\r\n".join(lines).encode() + b"half", is_cut=True)
+        answer = attacker.send("\r\n".join(lines).encode() + b"half", is_cut=True)
+        assert read_only_answer(answer) == (400, "IncompleteBody")
 
 
 def test_a_refused_body_is_not_the_next_request(attacker: Attacker, node: NodeProcess) -> None:

@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable
 from enum import Enum
 from math import inf
-from typing import cast
+from typing import Final, cast
 
 from atoll.base.errors import IncompleteBody, StoreError, TooLarge
 from atoll.http.body import ArrivedBody, IncomingBody
@@ -26,6 +26,10 @@ from atoll.http.limits import HttpLimits
 from atoll.http.messages import RawBody, Request
 from atoll.http.pace import TakePace
 from atoll.http.render import CONTINUE
+
+_CUT_SHORT: Final = (
+    "You did not provide the number of bytes specified by the Content-Length HTTP header"
+)
 
 
 class Phase(Enum):
@@ -113,6 +117,9 @@ class Connection(asyncio.Protocol):
         """Keep the connection for the answer when the client has only stopped sending."""
         self._is_eof = True
         self._fail_body()
+        if self._phase is Phase.COLLECT and not self.is_tls:
+            # Half a request must not act, so no handler sees it.
+            self._refuse(RequestRefused(400, "IncompleteBody", _CUT_SHORT))
         if self._phase is not Phase.BUSY or self.is_tls:
             self._wake_message()
             return False

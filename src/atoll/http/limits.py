@@ -20,7 +20,8 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     target_bytes_max: int = 16 * KIB
     #: Request line and headers together; S3 itself allows 8 KiB of headers.
     head_bytes_max: int = 32 * KIB
-    headers_max: int = 128
+    #: Of 8 KiB of headers more than 450 may be user metadata, `x-amz-meta-a:b` and a line end each.
+    headers_max: int = 512
     #: More than any S3 body (5 GiB) with its chunk signatures.
     body_bytes_max: int = 6 * GIB
     #: A body up to this size is collected before the handler is called.

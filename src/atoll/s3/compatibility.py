@@ -43,8 +43,8 @@ CreateBucket with `InvalidBucketAclWithObjectOwnership`; storage classes other t
 `InvalidStorageClass`.
 
 Reads of sub-resources that cannot be set answer as on a bucket that never set them. All buckets
-enforce their owner, so `x-amz-object-ownership: BucketOwnerEnforced` is accepted; it is not kept, and
-GetBucketOwnershipControls answers as where nothing was set.
+enforce their owner, so `x-amz-object-ownership: BucketOwnerEnforced` is accepted; it is not kept,
+and GetBucketOwnershipControls answers as where nothing was set.
 
 CORS is not enabled for any bucket: a preflight (`OPTIONS`) answers `403 AccessForbidden`.
 """

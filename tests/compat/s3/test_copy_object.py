@@ -45,9 +45,7 @@ def test_directives_replace(s3, bucket, source):
 def test_onto_itself_something_must_change(s3, bucket, source):
     with refused("InvalidRequest", 400):
         s3.copy_object(Bucket=bucket, Key=source["Key"], CopySource=source)
-    s3.copy_object(
-        Bucket=bucket, Key=source["Key"], CopySource=source, StorageClass="STANDARD"
-    )
+    s3.copy_object(Bucket=bucket, Key=source["Key"], CopySource=source, StorageClass="STANDARD")
     assert s3.head_object(Bucket=bucket, Key=source["Key"])["Metadata"] == {"colour": "blue"}
     s3.copy_object(
         Bucket=bucket,

@@ -1,6 +1,7 @@
 """PutObject: bytes, metadata, checksums, conditions, keys of every kind."""
 
 import hashlib
+import http.client
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,6 +47,14 @@ def test_content_of_any_size_comes_back(s3, bucket, size):
     assert answer["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
     assert answer["ChecksumType"] == "FULL_OBJECT"
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == body
+
+
+def test_metadata_may_be_hundreds_of_short_headers(s3, bucket, monkeypatch):
+    # Python's own client reads no more than 100 headers of an answer.
+    monkeypatch.setattr(http.client, "_MAXHEADERS", 1000)
+    metadata = {f"k{number}": "v" for number in range(400)}
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1", Metadata=metadata)
+    assert s3.head_object(Bucket=bucket, Key="a")["Metadata"] == metadata
 
 
 def test_a_wrong_digest_stores_nothing(s3, bucket):

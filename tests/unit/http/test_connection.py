@@ -259,7 +259,7 @@ def test_a_small_unread_rest_is_dropped_and_a_large_one_ends_the_connection() ->
         (b"GET /" + b"a" * 20_000, 414),
         (head(b"X: " + b"a" * 40_000), 431),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000, 431),
-        (head(*[b"X: 1"] * 200), 431),
+        (head(*[b"X: 1"] * 600), 431),
         (head(b"Content-Length: 99999999999999"), 413),
         (head(b"Transfer-Encoding: chunked") + b"zz\r\n", 400),
         (head(b"Transfer-Encoding: chunked") + b"1\r\nab\r\n0\r\n\r\n", 400),
@@ -351,14 +351,22 @@ def test_a_lost_client_fails_the_body_and_nothing_more_is_written() -> None:
     run(test)
 
 
-def test_a_small_body_cut_short_never_reaches_the_handler() -> None:
+def test_a_small_body_cut_short_is_refused_and_never_reaches_the_handler() -> None:
     async def test() -> None:
-        async with open_wire(echo) as wire:
+        handled: list[Request] = []
+
+        async def handler(request: Request) -> Response:
+            handled.append(request)
+            return Response(200, [], b"")
+
+        async with open_wire(handler) as wire:
             await wire.send(head(b"Content-Length: 5"), b"ab")
-            assert not wire.connection.eof_received()
-            wire.transport.lose()
+            assert wire.connection.eof_received()
             await settle()
-            assert not wire.exchanges
+            assert wire.transport.written.startswith(b"HTTP/1.1 400 ")
+            assert b"IncompleteBody" in wire.transport.written
+            assert wire.transport.is_closed
+            assert not handled
 
     run(test)
 
