@@ -143,7 +143,10 @@ class GroupCommit:
             return
         except StoreError as exc:
             self._begun = None
+            # Before anybody is told: a prepare that waits for this batch would otherwise promise
+            # on the record before it, while the batch may be on the medium.
             fault = exc if isinstance(exc, DriveFault) else DriveIo(str(exc), errno=5)
+            self.fault = self.fault or fault
             for on_durable in begun.waiting:
                 on_durable(fault)
             self.poison(fault)
