@@ -37,12 +37,7 @@ from atoll.base.ids import (
 )
 from atoll.base.reply import Reply
 from atoll.base.units import NS_PER_MS
-from atoll.core.formats.register_record import (
-    decode_head,
-    decode_inline,
-    encode_record,
-    store_key,
-)
+from atoll.core.formats.register_record import encode_record, store_key
 from atoll.core.quorum.messages import (
     Accept,
     Accepted,
@@ -66,7 +61,7 @@ from atoll.core.quorum.messages import (
 from atoll.drives.facts import Facts, SealFact
 from atoll.drives.group_commit import GroupCommit, OnDurable
 from atoll.drives.kv import OrderedKv, Put, Table
-from atoll.drives.recent import RecentRecords
+from atoll.drives.records import StoredRecords
 from atoll.drives.rules import AcceptorRules as AcceptorRules
 from atoll.drives.scanner import scan_rows
 from atoll.drives.unreadable import UnreadableRecords
@@ -113,7 +108,7 @@ class Acceptor:
         self._has_room = has_room
         self._promises_max = promises_max
         self._rules = rules or AcceptorRules()
-        self._recent = RecentRecords(recent_bytes_max)
+        self._records = StoredRecords(kv, recent_bytes_max)
         self.commit = GroupCommit(kv)
         self.commit.passenger = self._raise_floor_early
         self.facts = Facts.load(kv)
@@ -150,7 +145,7 @@ class Acceptor:
             return
         try:
             self._check(request.stamp, request.set_index, request.key)
-            record = self._load(stored, request.detail)
+            record = self._records.load(stored, request.detail)
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.key))
             return
@@ -201,7 +196,7 @@ class Acceptor:
         try:
             self._check_stamp(request.stamp, request.set_index)
             pending = self._pending.get(stored)
-            old = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+            old = pending.record if pending is not None else self._records.load(stored, Detail.HEAD)
         except RecordCorrupt as exc:
             self._replace_unreadable(request, stored, exc, answer)
             return answer
@@ -245,8 +240,8 @@ class Acceptor:
         else:
             self._queue_accept(request, stored, None, answer)
 
-    @staticmethod
     def _answer_twin(
+        self,
         request: Accept,
         old: Record,
         pending: _Pending | None,
@@ -254,10 +249,12 @@ class Acceptor:
     ) -> None:
         if old.value.write_id != request.value.write_id:
             answer.set_result(Refused(Refusal.TWIN, old.ballot))
-        elif pending is None:
-            answer.set_result(Accepted())
-        else:
+        elif pending is not None:
             pending.answer.add_done_callback(lambda done: _copy_answer(done, answer))
+        elif self._abstains(request.set_index, request.key):
+            answer.set_exception(DriveBlank(key=request.key))
+        else:
+            answer.set_result(Accepted())
 
     def _refuse_value(self, request: Accept, old: Record | None) -> Refused | None:
         value = request.value
@@ -303,13 +300,13 @@ class Acceptor:
         pending = _Pending(record, answer, replaced)
         self._pending[stored] = pending
         self._highest_seen = max(self._highest_seen, ballot_clock(request.ballot))
-        votes = self.facts.votes_on(request.set_index, request.key)
+        abstains = self._abstains(request.set_index, request.key)
         self.commit.submit(
-            puts, lambda fault: self._accept_is_durable(stored, pending, votes, fault)
+            puts, lambda fault: self._accept_is_durable(stored, pending, abstains, fault)
         )
 
     def _accept_is_durable(
-        self, stored: bytes, pending: _Pending, votes: bool, fault: StoreError | None
+        self, stored: bytes, pending: _Pending, abstains: bool, fault: StoreError | None
     ) -> None:
         if self._pending.get(stored) is pending:
             del self._pending[stored]
@@ -317,7 +314,7 @@ class Acceptor:
         if fault is None:
             # Damage met while the accept was queued was the old record's.
             self._unreadable.forget(stored)
-            self._recent.put(stored, pending.record)
+            self._records.put(stored, pending.record)
             if self._promised.get(stored) == ballot:
                 # The record now says what the promise said.
                 del self._promised[stored]
@@ -326,7 +323,7 @@ class Acceptor:
             return
         if fault is not None:
             answer.set_exception(fault)
-        elif not votes and self._rules.blank_drives_abstain:
+        elif abstains:
             answer.set_exception(DriveBlank(key=stored[2:]))
         else:
             self.accept_count += 1
@@ -340,7 +337,8 @@ class Acceptor:
         try:
             self._check(request.stamp, request.set_index, request.key)
             stored = store_key(request.set_index, request.key)
-            load = self._load_stored if request.from_medium else self._load
+            records = self._records
+            load = records.load_from_medium if request.from_medium else records.load
             record = load(stored, request.detail)
             answer.set_result(Shown(record, self._watermark_of(request.set_index, record)))
         except StoreError as exc:
@@ -368,7 +366,7 @@ class Acceptor:
         if self.commit.fault is not None or stored in self._pending:
             return False
         try:
-            record = self._load(stored, Detail.HEAD)
+            record = self._records.load(stored, Detail.HEAD)
         except RecordCorrupt as exc:
             # Who cannot say what it names keeps everything.
             self._as_fault(exc, request.set_index, request.key)
@@ -401,7 +399,7 @@ class Acceptor:
         stored = store_key(request.set_index, request.key)
         try:
             self._check(request.stamp, request.set_index, request.key)
-            record = self._load(stored, Detail.HEAD)
+            record = self._records.load(stored, Detail.HEAD)
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.key))
             return answer
@@ -419,7 +417,7 @@ class Acceptor:
         return answer
 
     def _dropped(self, stored: bytes, answer: Reply[bool], fault: StoreError | None) -> None:
-        self._recent.forget(stored)
+        self._records.forget(stored)
         _resolve(answer, True, fault)
 
     def restore(self, request: Restore) -> Reply[None]:
@@ -441,7 +439,9 @@ class Acceptor:
         stored = store_key(set_index, key)
         pending = self._pending.get(stored)
         try:
-            held = pending.record if pending is not None else self._load(stored, Detail.HEAD)
+            held = (
+                pending.record if pending is not None else self._records.load(stored, Detail.HEAD)
+            )
         except RecordCorrupt:
             # A damaged record binds a drive that votes on its key; this one never did.
             if self.facts.votes_on(set_index, key):
@@ -450,6 +450,9 @@ class Acceptor:
         if held is not None and held.ballot >= record.ballot:
             return []
         self._highest_seen = max(self._highest_seen, ballot_clock(record.ballot))
+        # The drive votes on the key once this is durable: an accept that comes before that must
+        # not put an older record over it.
+        self._promised[stored] = max(self._promised.get(stored, BALLOT_ZERO), record.ballot)
         encoded = encode_record(stored, record)
         return [
             Put(Table.HEADS, stored, encoded.head),
@@ -457,9 +460,12 @@ class Acceptor:
         ]
 
     def _restored(self, request: Restore, answer: Reply[None], fault: StoreError | None) -> None:
-        for key, _ in request.records:
-            self._recent.forget(store_key(request.set_index, key))
-            self._unreadable.forget(store_key(request.set_index, key))
+        for key, record in request.records:
+            stored = store_key(request.set_index, key)
+            self._records.forget(stored)
+            self._unreadable.forget(stored)
+            if self._promised.get(stored) == record.ballot:
+                del self._promised[stored]
         if fault is None:
             if request.until:
                 self.facts.copied_until[request.set_index] = request.until
@@ -518,38 +524,6 @@ class Acceptor:
     def _clock_now(self) -> int:
         return clock_from_ms(self._clock.time_ns() // NS_PER_MS)
 
-    def _load(self, stored: bytes, detail: Detail) -> Record | None:
-        """Return the durable record of a store key, from memory where it is known."""
-        known = self._recent.get(stored)
-        if known is not None:
-            record, missing_bytes = known
-            if record is None or not missing_bytes or detail is not Detail.WHOLE:
-                return record
-            record = self._with_inline(stored, record, missing_bytes)
-            self._recent.put(stored, record)
-            return record
-        return self._load_stored(stored, detail)
-
-    def _load_stored(self, stored: bytes, detail: Detail) -> Record | None:
-        """Return the durable record of a store key, from the medium."""
-        raw = self._kv.get(Table.HEADS, stored)
-        if raw is None:
-            self._recent.put(stored, None)
-            return None
-        record, inline_bytes = decode_head(stored, raw)
-        if detail is Detail.WHOLE and inline_bytes:
-            record = self._with_inline(stored, record, inline_bytes)
-            inline_bytes = 0
-        self._recent.put(stored, record, inline_bytes)
-        return record
-
-    def _with_inline(self, stored: bytes, record: Record, size_bytes: int) -> Record:
-        raw = self._kv.get(Table.INLINE, stored)
-        if raw is None:
-            raise RecordCorrupt("Inline bytes are missing.", key=stored[2:])
-        inline = decode_inline(stored, raw, record.ballot, size_bytes)
-        return Record(record.ballot, msgspec.structs.replace(record.value, inline=inline))
-
     def _check_stamp(self, stamp: Stamp, set_index: int) -> None:
         if self.commit.fault is not None:
             raise self.commit.fault
@@ -559,8 +533,11 @@ class Acceptor:
 
     def _check(self, stamp: Stamp, set_index: int, key: bytes) -> None:
         self._check_stamp(stamp, set_index)
-        if self._rules.blank_drives_abstain and not self.facts.votes_on(set_index, key):
+        if self._abstains(set_index, key):
             raise DriveBlank(key=key)
+
+    def _abstains(self, set_index: int, key: bytes) -> bool:
+        return self._rules.blank_drives_abstain and not self.facts.votes_on(set_index, key)
 
     def _watermark_of(self, set_index: int, record: Record | None) -> int:
         if record is None:
