@@ -35,6 +35,8 @@ pass the same gate and then answer `501 NotImplemented`: nothing is accepted and
 Signatures: version 4 in header, URL and chunks, signed and unsigned trailers; version 2 in header
 and URL. Addresses: path style and virtual-host style.
 
+Keys are 1 to 1,024 bytes of UTF-8 without NUL.
+
 Refused in headers, before anything is done: encryption (`x-amz-server-side-encryption*`), object
 lock (`x-amz-object-lock-*`, `x-amz-bucket-object-lock-enabled: true`), appends
 (`x-amz-write-offset-bytes`) and checksums other than CRC32, CRC32C, CRC64NVME, SHA-1 and SHA-256

@@ -41,3 +41,15 @@ def test_checksums_that_do_not_go_together_are_refused(s3, bucket):
 def test_a_missing_bucket_is_404(s3):
     with refused("NoSuchBucket", 404):
         s3.create_multipart_upload(Bucket="nobody-made-this", Key="a")
+
+
+def test_a_key_that_xml_cannot_carry_can_be_uploaded_in_parts(s3, bucket):
+    upload = {"Bucket": bucket, "Key": "bell\a", "UploadId": ""}
+    upload["UploadId"] = s3.create_multipart_upload(Bucket=bucket, Key="bell\a")["UploadId"]
+    etag = s3.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
+    assert [part["ETag"] for part in s3.list_parts(**upload)["Parts"]] == [etag]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+    assert s3.get_object(Bucket=bucket, Key="bell\a")["Body"].read() == b"1"
+    with refused("NoSuchUpload", 404):
+        s3.abort_multipart_upload(**upload)

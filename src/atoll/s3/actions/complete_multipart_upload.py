@@ -29,6 +29,7 @@ from atoll.s3.headers.conditions import parse_etags, write_conditions
 from atoll.s3.headers.version_ids import written_version_id
 from atoll.s3.protocol.binding import list_member
 from atoll.s3.protocol.members import check_part_number, integer, structure, text, upload_id
+from atoll.s3.xml.render import legible
 
 
 async def complete_multipart_upload(call: Call) -> Answer:
@@ -40,7 +41,7 @@ async def complete_multipart_upload(call: Call) -> Answer:
         output={
             "Location": _location(call),
             "Bucket": request.bucket,
-            "Key": request.key.decode(),
+            "Key": legible(request.key.decode()),
             "ETag": f'"{version.etag}"',
             **typed_members(version.checksum, version.parts_count),
             "VersionId": written_version_id(version.version_id),

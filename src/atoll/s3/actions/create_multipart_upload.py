@@ -9,6 +9,7 @@ from atoll.objects.contract import PutRequest
 from atoll.s3.call import Answer, Call, Field
 from atoll.s3.headers.checksums import kind_of, parse_upload_checksum
 from atoll.s3.headers.object_headers import parse_attributes
+from atoll.s3.xml.render import legible
 
 
 async def create_multipart_upload(call: Call) -> Answer:
@@ -22,7 +23,7 @@ async def create_multipart_upload(call: Call) -> Answer:
     )
     output: dict[str, Field] = {
         "Bucket": call.bucket,
-        "Key": call.key.decode(),
+        "Key": legible(call.key.decode()),
         "UploadId": upload.upload_id,
     }
     if algorithm:

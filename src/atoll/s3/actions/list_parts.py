@@ -11,6 +11,7 @@ from atoll.s3.headers.checksums import checksum_members, kind_of
 from atoll.s3.listings.owners import owner_of
 from atoll.s3.listings.paging import page_limit
 from atoll.s3.protocol.members import bounded, upload_id
+from atoll.s3.xml.render import legible
 from atoll.s3.xml.times import datetime_from_ns
 
 
@@ -27,7 +28,7 @@ async def list_parts(call: Call) -> Answer:
     parts = page.parts[:limit]
     output: dict[str, Field] = {
         "Bucket": call.bucket,
-        "Key": call.key.decode(),
+        "Key": legible(call.key.decode()),
         "UploadId": page.upload.upload_id,
         "PartNumberMarker": after,
         "NextPartNumberMarker": parts[-1].number if parts else 0,

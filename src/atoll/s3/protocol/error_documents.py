@@ -3,7 +3,8 @@
 Owns      which facts of an error appear as which elements, and when there is no body at all.
 Does not  choose code and status (errors).
 Invariant faults of ours show no facts, since they would name drives and paths; a response to HEAD
-          and 304 carry no document.
+          and 304 carry no document. A document is well-formed whatever the request named: clients
+          that cannot read it lose the code.
 Source    AWS S3 API reference, "REST error responses".
 """
 
@@ -16,7 +17,7 @@ import msgspec
 
 from atoll.base import errors as e
 from atoll.s3.errors import Row, S3Error, classify
-from atoll.s3.xml.render import PROLOGUE, escape
+from atoll.s3.xml.render import PROLOGUE, escape, legible
 from atoll.s3.xml.times import datetime_from_ns, render_http_date
 
 #: Error fields that appear as elements, in this order.
@@ -120,7 +121,7 @@ def _render(error: BaseException, row: Row, context: ErrorContext) -> bytes:
         ("RequestId", context.request_id),
         ("HostId", context.host_id),
     ]
-    body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements)
+    body = "".join(f"<{name}>{escape(legible(text))}</{name}>" for name, text in elements)
     return f"{PROLOGUE}<Error>{body}</Error>".encode()
 
 

@@ -4,7 +4,8 @@ Owns      escaping, element order (the model's), timestamps, wrapped and flat li
 Does not  know any action; `listing` renders rows of listings faster, to the same bytes.
 Invariant absent members and None give no element; an empty string or wrapped list gives an empty
           element, an empty flat list nothing.
-Source    `rest-xml`. Characters that XML 1.0 cannot carry become numeric references, as in S3.
+Source    `rest-xml`. Characters that XML 1.0 cannot carry become numeric references, as in S3; no
+          parser reads those, so what only repeats the request goes through `legible` first.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ PROLOGUE: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 #: Characters that need a reference: markup, and those that XML drops, normalises or forbids.
 _SPECIAL: Final = re.compile("[&<>\x00-\x08\x0b-\x1f\ufffe\uffff]")
+#: Characters that no XML 1.0 document may hold, not even as references.
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -45,6 +48,15 @@ def escape(text: str) -> str:
     cost a client's parser a sixth of its time.
     """
     return _SPECIAL.sub(_reference, text) if _SPECIAL.search(text) else text
+
+
+def legible(text: str) -> str:
+    """Return text that a client sent, repeated so that any parser reads the document around it.
+
+    Of listings this is no way: they tell names that the client does not know, and have
+    `encoding-type` for them.
+    """
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def _escape_attribute(text: str) -> str:
