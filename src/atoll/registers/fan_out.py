@@ -81,6 +81,9 @@ class Round(Generic[T]):
         end = self._loop.time() + deadline_s
         while (outcome := self.outcome) is Outcome.PENDING:
             if self._left == 0:
+                if self._started == len(self._starts):
+                    # A call broke with what is no answer; its callback has raised that.
+                    return Outcome.LOST
                 self._start(len(self._starts))
                 continue
             wait_s = end - self._loop.time()

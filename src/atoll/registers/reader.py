@@ -40,6 +40,7 @@ class Reader:
 
         Raises
             QuorumLost: too few drives answered.
+            Contended: the record stayed unsettled while others kept writing the key.
         """
         proposer = self._proposer
         index = spot.on.index
@@ -56,7 +57,7 @@ class Reader:
             return newest
         if not proposer.rules.readers_write_back or holders >= spot.on.quorums.write:
             return newest
-        return await self._read_unsettled(spot, detail, newest.ballot)
+        return await self._read_unsettled(spot, detail)
 
     async def _show(self, spot: Spot, detail: Detail, needed: int) -> Round[Shown]:
         proposer = self._proposer
@@ -117,9 +118,15 @@ class Reader:
             self._proposer.learn(learned)
         return newest, holders
 
-    async def _read_unsettled(self, spot: Spot, detail: Detail, ballot: Ballot) -> Record | None:
-        """Look again while the record is young, count, and complete it if it stays unsettled."""
-        proposer = self._proposer
+    async def _read_unsettled(self, spot: Spot, detail: Detail) -> Record | None:
+        """Look again while the record is young, count, and complete it if it stays unsettled.
+
+        Bounded by this reader's own time: the clock of a ballot may be ahead of ours, by its
+        proposer's skew or by the floors of a node that was started again and again.
+        """
+        settings = self._proposer.settings
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + settings.young_s
         while True:
             if self._turns.is_taken(spot.key):
                 # A writer of this process is at it: its answer is the quickest way to know.
@@ -128,9 +135,9 @@ class Reader:
             record, is_chosen = await self._count(spot, detail)
             if record is None or is_chosen:
                 return record
-            if not self._is_young(record.ballot):
+            if not self._is_young(record.ballot) or loop.time() >= end_s:
                 break
-            await asyncio.sleep(proposer.settings.reread_s)
+            await asyncio.sleep(settings.reread_s)
         return await self.complete(spot, detail)
 
     async def complete(self, spot: Spot, detail: Detail) -> Record | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from atoll.base.errors import BucketNotFound, StoreError
+from atoll.base.errors import BucketNotFound, Contended, StoreError
 from atoll.registers.members import Spot
 from atoll.registers.proposer import Proposer
 from atoll.registers.turns import Turns
@@ -58,7 +58,11 @@ class Resolver:
         del self._waiting[where]
         if where not in self._proposer.unresolved:
             return True
-        await self._turns.take(spot.key)
+        try:
+            await self._turns.take(spot.key)
+        except Contended:
+            self._waiting[where] = spot
+            return False
         try:
             kill = self._sealed.get(where, 0) >= SEALED_ATTEMPTS_MAX
             await self._proposer.complete(spot, kill_sealed=kill)

@@ -8,9 +8,9 @@ import msgspec
 class RegisterSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of rounds and retries, in seconds.
 
-    `write_s` bounds one write with all its retries and must stay below `orphan_grace_s`: a writer
-    whose
-    first attempt was lost may name its data again until then.
+    `write_s` bounds one write with all its retries, and apart from that its wait for its turn. It
+    must stay below `orphan_grace_s`: a writer whose first attempt was lost may name its data again
+    until then.
     """
 
     round_s: float = 5.0

@@ -47,10 +47,9 @@ class Registers:
     ) -> None:
         self.members = Members(map_source, drives)
         self.ballots = Ballots(clock, entropy.random_u64())
-        self.turns = Turns()
-        self.proposer = Proposer(
-            self.members, self.ballots, settings or RegisterSettings(), rules or RegisterRules()
-        )
+        settings = settings or RegisterSettings()
+        self.turns = Turns(settings.write_s)
+        self.proposer = Proposer(self.members, self.ballots, settings, rules or RegisterRules())
         self.reader = Reader(self.proposer, self.turns)
         self.scanner = Scanner(self.proposer, self.reader)
         self.reclaimer = Reclaimer(self.proposer)

@@ -1,8 +1,8 @@
 """Turns: writes of one process on one key go one after another.
 
 A proposer that races with itself wastes rounds and lets readers see unsettled records; correctness
-does not depend on it. Bounded: at most `waiting_max` writers wait for one key, more are told
-Contended.
+does not depend on it. Bounded: at most `waiting_max` writers wait for one key, each for at most
+`wait_s`; who is one too many or waited in vain is told Contended, and has done nothing yet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from atoll.base.errors import Contended
 class Turns:
     """Who writes a key now, and who waits."""
 
-    def __init__(self, waiting_max: int = 4096) -> None:
+    def __init__(self, wait_s: float, *, waiting_max: int = 4096) -> None:
+        self._wait_s = wait_s
         self._waiting_max = waiting_max
         self._queues: dict[bytes, deque[asyncio.Future[None]] | None] = {}
 
@@ -32,7 +33,11 @@ class Turns:
         return True
 
     async def take(self, key: bytes) -> None:
-        """Wait for the turn."""
+        """Wait for the turn.
+
+        Raises
+            Contended: too many wait already, or it did not come in time.
+        """
         if self.try_take(key):
             return
         queue = self._queues[key]
@@ -43,10 +48,13 @@ class Turns:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(mine)
         try:
-            await mine
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._wait_s):
+                await mine
+        except (asyncio.CancelledError, TimeoutError) as exc:
             if mine.done() and not mine.cancelled():
                 self.give(key)
+            if isinstance(exc, TimeoutError):
+                raise Contended("The writers before this one take too long.", key=key) from exc
             raise
 
     def give(self, key: bytes) -> None:
