@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cluster.history import make_content
-from cluster.node_process import NodeProcess
+from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client, Unanswered
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -80,6 +80,21 @@ def test_s11_a_flipped_bit_anywhere_in_a_shard_is_never_served(
         assert part.body == content[1_000_000:2_000_000], (offset, bit)
         for victim, raw in copies.items():
             victim.write_bytes(raw)
+
+
+def test_s11_a_scrub_finds_and_repairs_what_nobody_reads(
+    node: NodeProcess, client: S3Client
+) -> None:
+    _, shards = _put_shards(node, client, "k")
+    whole = [shard.read_bytes() for shard in shards]
+    for number, shard in enumerate(shards[1:3]):
+        _flip(shard, len(whole[0]) // 2 + number)
+    started = client.call("POST", "/_atoll/admin/v1/scrub")
+    assert started.status == 202, started.body
+    job = f"/_atoll/admin/v1/jobs/{started.json()['job_id']}"
+    wait_until(lambda: client.call("GET", job).json()["state"] == "done", 30.0)
+    assert client.call("GET", job).json()["damaged"] == 2
+    wait_until(lambda: [shard.read_bytes() for shard in shards] == whole, 30.0)
 
 
 def test_s11_damaged_identity_and_credentials_of_one_drive_stop_nobody(
@@ -151,9 +166,15 @@ def test_s14_a_truncated_shard_is_reconstructed(
     node: NodeProcess, client: S3Client, left: int
 ) -> None:
     content, shards = _put_shards(node, client, "k")
-    for shard in shards[:2]:
+    # The first data shard, which every read wants, and a parity shard, which it falls back to.
+    wanted, spare = (next(path for path in shards if path.suffix == end) for end in (".00", ".03"))
+    whole = {shard: shard.read_bytes() for shard in (wanted, spare)}
+    for shard in whole:
         os.truncate(shard, left if left >= 0 else shard.stat().st_size - 1)
     assert client.get("/box/k").body == content
+    # The read was a hint: both are healed soon, to the very bytes.
+    for shard, raw in whole.items():
+        wait_until(lambda shard=shard, raw=raw: shard.read_bytes() == raw, 20.0)
 
 
 def test_s14_a_missing_shard_is_reconstructed(node: NodeProcess, client: S3Client) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster.history import make_content
-from cluster.node_process import NodeProcess
+from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -96,6 +96,12 @@ def test_s05_s06_a_drive_with_a_damaged_database_does_not_vote_until_rebuilt(
     _check(client, kept)
     kept["new"] = b"written beside the rebuild"
     assert client.put("/box/new", kept["new"]).status == 200
+    _check(client, kept)
+    # Rebuilt from its peers, it carries a quorum again.
+    wait_until(lambda: client.drive_states() == ["ok"] * 4, 30.0)
+    node.kill()
+    shutil.rmtree(node.drives[0])
+    node.start()
     _check(client, kept)
 
 
