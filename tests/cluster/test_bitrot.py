@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.history import make_content
+from cluster.harness.history import make_content
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client, Unanswered
 

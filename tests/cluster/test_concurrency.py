@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from cluster.history import make_content
+from cluster.harness.history import make_content
 from cluster.node_process import NodeProcess
 from cluster.s3_client import Answer, S3Client
 

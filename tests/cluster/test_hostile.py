@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.hostile_http import TRAILER, Attacker, read_only_answer
+from cluster.harness.hostile_http import TRAILER, Attacker, read_only_answer
 from cluster.node_process import NodeProcess
 from cluster.s3_client import S3Client
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.history import make_content, read_state, state_of
-from cluster.leftovers import scan_leftovers
-from cluster.load import Writer, running
+from cluster.harness.history import make_content, read_state, state_of
+from cluster.harness.leftovers import scan_leftovers
+from cluster.harness.load import Writer, running
 from cluster.node_process import NodeProcess
 from cluster.s3_client import S3Client, Unanswered
 

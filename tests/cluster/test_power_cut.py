@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.load import Writer, running
+from cluster.harness.load import Writer, running
 from cluster.node_process import NodeProcess
 from cluster.s3_client import S3Client
 from cluster.shim.power_cut import PowerCut

@@ -1,4 +1,4 @@
-"""Scenario 21: blank drives are rebuilt while the node serves; any number of drives, in one set or several."""
+"""Scenario 21: a blank drive is rebuilt while the node serves. Any number of drives and sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster.history import make_content
+from cluster.harness.history import make_content
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client
 

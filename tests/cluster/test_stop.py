@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from cluster.load import Writer, running
+from cluster.harness.load import Writer, running
 from cluster.node_process import NodeProcess
 from cluster.s3_client import S3Client
 

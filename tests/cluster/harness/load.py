@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from cluster.history import Ledger, make_content, state_of
+from cluster.harness.history import Ledger, make_content, state_of
 from cluster.node_process import NodeProcess
 from cluster.s3_client import Answer, S3Client, Unanswered
 
