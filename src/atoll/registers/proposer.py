@@ -76,6 +76,7 @@ class Lost(Exception):  # noqa: N818 (a signal inside this package, never raised
         reasons = [refusal.reason for _, refusal in round_.noes if isinstance(refusal, Refused)]
         self.refused = Refusal.BALLOT in reasons
         self.sealed = Refusal.SEALED in reasons
+        self.sealed_count = reasons.count(Refusal.SEALED)
         self.full = any(isinstance(exc, DriveFull) for _, exc in round_.faults)
         self.needed = round_.needed
         self.reached = len(round_.oks)
@@ -234,12 +235,15 @@ class Proposer:
         """Make the newest record of a key chosen at a fresh ballot, and return it.
 
         A key without any record on a read quorum gets a tombstone if a ballot of ours is open on
-        it.
+        it. With `kill_sealed`, so does one whose value a seal keeps from being completed, if the
+        value cannot have been chosen.
 
         Raises
             QuorumLost, Contended: could not be completed now.
+            BucketNotFound: a seal keeps the value from being completed.
         """
         where = (spot.on.index, spot.key)
+        doomed: WriteId | None = None
         for attempt in range(8):
             ballot = self.ballots.issue(spot.on.index)
             try:
@@ -254,10 +258,15 @@ class Proposer:
                 self.ballots.close(spot.on.index, ballot)
                 raise
             try:
-                return await self.settle(spot, prepared, kill_sealed=kill_sealed)
+                return await self.settle(spot, prepared, doomed=doomed)
             except Lost as lost:
                 if lost.sealed:
-                    raise BucketNotFound("The owner of this key is being removed.") from lost
+                    if not kill_sealed or not _is_unchosen(spot, lost):
+                        raise BucketNotFound("The owner of this key is being removed.") from lost
+                    assert prepared.newest is not None, "a tombstone is refused by no seal"
+                    # At the next ballot: at this one some drives have taken the value.
+                    doomed = prepared.newest.value.write_id
+                    continue
                 if not lost.refused:
                     raise quorum_lost(lost, spot) from lost
                 await self.back_off(attempt)
@@ -266,10 +275,11 @@ class Proposer:
         raise Contended("Other writers kept winning this key.", key=spot.key)
 
     async def settle(
-        self, spot: Spot, prepared: Prepared, *, kill_sealed: bool = False
+        self, spot: Spot, prepared: Prepared, *, doomed: WriteId | None = None
     ) -> Record | None:
         """Make what a prepare met chosen, at the prepared ballot, unless it is settled already.
 
+        If that is the value with the write id `doomed`, a tombstone takes its place.
         Closes the ballot, and all unresolved ballots of the key, when it succeeds.
         """
         newest = prepared.newest
@@ -280,16 +290,12 @@ class Proposer:
         if (prepared.is_settled or not self.rules.readers_write_back) and not must_outbid:
             self.ballots.close(spot.on.index, prepared.ballot)
             return newest
-        value = newest.value if newest is not None else Value(self.new_write_id(), False)
+        value = newest.value if newest is not None else None
+        if value is None or value.write_id == doomed:
+            value = Value(self.new_write_id(), False)
         # From here on the ballot is at drives; it stays open unless the accept is chosen.
         self.unresolved.setdefault(where, []).append(prepared.ballot)
-        try:
-            await self.accept(spot, prepared.ballot, value, completes=True)
-        except Lost as lost:
-            if not (lost.sealed and kill_sealed):
-                raise
-            await self.accept(spot, prepared.ballot, Value(self.new_write_id(), False))
-            value = Value(value.write_id, False)
+        await self.accept(spot, prepared.ballot, value, completes=True)
         self.close_all(spot)
         return Record(prepared.ballot, value)
 
@@ -374,6 +380,14 @@ def _fold_promises(
             if index == 0:
                 newest, is_whole = record, True
     return newest, holders, is_whole, learned
+
+
+def _is_unchosen(spot: Spot, lost: Lost) -> bool:
+    """Return whether the value of a round that a seal refused cannot have been chosen.
+
+    A drive refuses for a seal where it holds no live value; too many of them leave no write quorum.
+    """
+    return lost.sealed_count > len(spot.on.drives) - spot.on.quorums.write
 
 
 def quorum_lost(lost: Lost, spot: Spot) -> QuorumLost:
