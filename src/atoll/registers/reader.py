@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable
 from functools import partial
 
-from atoll.base.errors import QuorumLost
+from atoll.base.errors import BucketNotFound, Contended, QuorumLost
 from atoll.base.ids import (
     CLOCK_COUNTER_BITS,
     Ballot,
@@ -149,6 +149,9 @@ class Reader:
                 return record
             self.completion_count += 1
             return await self._proposer.complete(spot)
+        except BucketNotFound as exc:
+            # The owner is being removed, or was. Which of them is not for a read to say.
+            raise Contended("The key's bucket is being removed.", key=spot.key) from exc
         finally:
             self._turns.give(spot.key)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from atoll.base.errors import BucketNotFound
+from atoll.base.errors import BucketNotFound, Contended
 from atoll.base.ids import Ballot, WriteId, clock_from_ms, make_ballot
 from atoll.core.quorum.messages import Accept, Accepted, Detail, Read, Record, Seal, Stamp, Value
 from atoll.registers.contract import SEAL_PREFIX_BYTES
@@ -83,5 +83,16 @@ def test_a_value_that_may_have_been_chosen_stays():
             world.drives[away.drive_id] = away
             found = await complete(world, spot, kill_sealed=True)
             assert found.value == value
+
+    asyncio.run(main())
+
+
+def test_a_read_that_meets_such_a_value_may_be_tried_again():
+    async def main():
+        async with World() as world:
+            await put_on(world, [0, 1])
+            await seal(world)
+            with pytest.raises(Contended):
+                await world.registers.reader.read(Spot(world.on, KEY), Detail.HEAD)
 
     asyncio.run(main())

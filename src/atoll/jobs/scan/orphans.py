@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from atoll.base.clock import Clock
-from atoll.base.errors import Damaged, DriveFault, Unavailable
+from atoll.base.errors import Damaged, DriveFault, StoreError
 from atoll.base.ids import CLOCK_COUNTER_BITS, DataId, DriveId, ballot_clock, clock_from_ms
 from atoll.base.units import NS_PER_MS
 from atoll.core.placement.cluster_map import ErasureSet
@@ -117,7 +117,7 @@ class OrphanScan:
                 return
             await self._complete(sets[address.set_index], address.key)
             named = await self._named_data(address.key)
-        except (Unavailable, Damaged) as exc:
+        except StoreError as exc:
             self._fail(str(exc))
             return
         self._remember(address.key, named)

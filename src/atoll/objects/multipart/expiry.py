@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
-from atoll.base.errors import UploadNotFound
+from atoll.base.errors import StoreError, UploadNotFound
 from atoll.base.names import BucketName, ObjectKey, UploadId
 from atoll.core.formats.upload_record import UploadRecord, UploadState, decode_upload
-from atoll.core.quorum.messages import Detail
+from atoll.core.quorum.messages import Detail, Row
 from atoll.objects.foundation import Foundation
 from atoll.objects.keys import (
     INCARNATION_BYTES,
@@ -34,10 +34,15 @@ _ATTEMPTS_MAX: Final = 8
 
 
 class ExpiryStep(msgspec.Struct, frozen=True):
-    """What one step did: uploads and orphaned parts ended, and where to go on (None: done)."""
+    """What one step did: uploads and orphaned parts ended, and where to go on (None: done).
+
+    `failed` counts those that could not be ended now; `reason` says why, of the last one.
+    """
 
     ended: int
     next_start: bytes | None
+    failed: int = 0
+    reason: str = ""
 
 
 class UploadExpirer:
@@ -112,7 +117,8 @@ class UploadExpirer:
     async def step(self, *, older_than_ns: int, budget: int, start: bytes = b"") -> ExpiryStep:
         """Look at up to `budget` registers from `start` on (empty: the beginning).
 
-        Uploads begun and uploads completed before `older_than_ns` are ended.
+        Uploads begun and uploads completed before `older_than_ns` are ended. One that cannot be
+        ended now is counted and passed over; it holds up no other.
         """
         position = max(start, PARTS_START)
         end = prefix_end(UPLOADS_START)
@@ -121,17 +127,27 @@ class UploadExpirer:
         page = await self._registers.scan(
             ScanRange(start=position, end=end, limit=budget, detail=Detail.HEAD)
         )
-        ended = 0
+        ended = failed = 0
+        reason = ""
         for row in page.rows:
-            if row.key.startswith(PARTS_START):
-                ended += await self._end_orphan(row.key)
-            elif _is_due(decode_upload(row.body), older_than_ns):
-                await self.end(_upload_of(row.key))
-                ended += 1
+            try:
+                ended += await self._end_row(row, older_than_ns)
+            except StoreError as exc:
+                failed += 1
+                reason = str(exc)
         next_start = page.next_start
         if next_start is None and end < UPLOADS_START:
             next_start = UPLOADS_START
-        return ExpiryStep(ended, next_start)
+        return ExpiryStep(ended, next_start, failed, reason)
+
+    async def _end_row(self, row: Row, older_than_ns: int) -> bool:
+        """End what a row names if it is due; return whether it was."""
+        if row.key.startswith(PARTS_START):
+            return await self._end_orphan(row.key)
+        is_due = _is_due(decode_upload(row.body), older_than_ns)
+        if is_due:
+            await self.end(_upload_of(row.key))
+        return is_due
 
     async def _end_orphan(self, register_key: bytes) -> bool:
         """Remove a part whose upload is no more; return whether it was one."""

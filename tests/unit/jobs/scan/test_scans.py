@@ -6,17 +6,19 @@ import msgspec
 import pytest
 
 from atoll.base.errors import Bitrot, ObjectNotFound, QuorumLost
-from atoll.base.ids import clock_from_ms, make_data_id
+from atoll.base.ids import WriteId, clock_from_ms, make_ballot, make_data_id
 from atoll.base.names import ObjectKey
 from atoll.base.streams import WholeBody
 from atoll.base.units import NS_PER_MS
+from atoll.core.formats.object_record import ObjectHead, encode_head
 from atoll.core.formats.register_record import store_key
+from atoll.core.quorum.messages import Accept, Seal, Stamp, Value
 from atoll.drives.contract import PackedShard, ShardAddress, ShardShape
 from atoll.drives.kv import Put, Table
 from atoll.jobs.scan.orphans import ORPHAN_AGE_MS, OrphanScan
 from atoll.jobs.scan.tombstones import TombstoneScan
-from atoll.jobs.scan.uploads import UploadScan
-from atoll.jobs.worker import Budget
+from atoll.jobs.scan.uploads import ATTEMPTS_MAX, UploadScan
+from atoll.jobs.worker import Budget, State
 from atoll.objects.contract import BucketChange, CompleteRequest, PutRequest
 from atoll.objects.values import NamedPart, Versioning
 from atoll.registers.repair import TOMBSTONE_AGE_MS
@@ -309,5 +311,64 @@ def test_a_stale_upload_is_ended_and_its_bytes_are_freed_in_the_end():
         assert old.status().repaired == 1
         await run_worker(make_orphans(world), BUDGET)
         assert count_shards(world) == 0
+
+    run(check)
+
+
+async def begin_upload(world, key):
+    """Begin an upload; return the key of its register."""
+    request = PutRequest(bucket=BUCKET, key=ObjectKey(key))
+    await world.objects.create_upload(request, checksum_algorithm="", composite=False)
+    await world.settle()
+
+
+def test_an_upload_that_cannot_be_ended_holds_up_no_other():
+    async def check(world):
+        owner = await world.put(b"a", b"content")
+        for key in (b"a", b"b"):
+            await begin_upload(world, key)
+        # The object's register has no read quorum any more, so nothing can be proven of its head.
+        for drive in list(world.drives.values())[:3]:
+            drive.flip(Table.HEADS, owner)
+        age(world, 8 * DAY_MS)
+        scan = UploadScan("uploads", world.objects, world.clock, age_s=7 * 86_400)
+        await run_worker(scan, BUDGET)
+        assert (scan.status().repaired, scan.status().failed) == (1, 1)
+        assert scan.status().message
+
+    run(check)
+
+
+def test_uploads_that_cannot_be_listed_do_not_hold_up_other_scans():
+    async def check(world):
+        await begin_upload(world, b"k")
+        for drive_id in list(world.drives)[:3]:
+            world.drives[drive_id] = DeadDrive(drive_id)
+        scan = UploadScan("uploads", world.objects, world.clock, age_s=0)
+        for _ in range(ATTEMPTS_MAX - 1):
+            with pytest.raises(QuorumLost):
+                await scan.step(BUDGET)
+        assert await scan.step(BUDGET) is State.DONE
+        assert scan.status().failed == 1
+
+    run(check)
+
+
+def test_an_owner_that_a_seal_holds_up_keeps_its_orphan_and_the_scan_goes_on():
+    async def check(world):
+        await plant(world, b"never")
+        owner = await world.register_key(b"never")
+        # A proposer that died left a value of a bucket that is being deleted on one drive.
+        stamp = Stamp(1, 99, 0)
+        ballot = make_ballot(clock_from_ms(world.clock.time_ns() // NS_PER_MS), 99)
+        value = Value(WriteId(bytes(16)), True, b"", encode_head(ObjectHead([], [], [])))
+        await world.drives[world.on.drives[3]].accept(Accept(0, owner, ballot, value, stamp))
+        for drive in world.drives.values():
+            await drive.seal(Seal(0, owner[:10], 0, stamp))
+        age(world)
+        scan = make_orphans(world)
+        await run_worker(scan, BUDGET)
+        assert scan.status().failed == 1
+        assert count_shards(world) == 1
 
     run(check)
