@@ -140,7 +140,7 @@ class _Opened:
             if part.number == number:
                 return ByteRange(first, first + part.size_bytes - 1)
             first += part.size_bytes
-        raise InvalidPartNumber(number=number)
+        raise InvalidPartNumber(number=number, parts_count=max(1, len(self._stored.parts)))
 
     async def parts(self, after: int, limit: int) -> tuple[list[PartSize], bool]:
         rest = [part for part in self._stored.parts if part.number > after]
@@ -604,7 +604,10 @@ def check_read(version: ObjectVersion, conditions: Conditions) -> None:
         is_same = since_ns is not None and seconds <= since_ns // NS_PER_S
     if is_same:
         raise NotModified(
-            etag=version.etag, modified_ns=version.modified_ns, version_id=version.version_id
+            etag=version.etag,
+            modified_ns=version.modified_ns,
+            version_id=version.version_id,
+            headers=version.attributes.headers,
         )
 
 

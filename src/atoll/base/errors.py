@@ -80,7 +80,10 @@ class ConditionalConflict(Conflict):
 
 
 class NotModified(Conflict):
-    """The version is the one the caller has. Fields `etag`, `modified_ns`, `version_id`."""
+    """The version is the one the caller has.
+
+    Fields `etag`, `modified_ns`, `version_id`, `headers`: those stored with the version.
+    """
 
 
 class MethodNotAllowed(Conflict):

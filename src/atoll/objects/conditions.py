@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from atoll.base.errors import NotModified, ObjectNotFound, PreconditionFailed
 from atoll.base.units import NS_PER_S
+from atoll.core.formats.object_record import VersionRecord
 from atoll.objects.values import Conditions
 
 
@@ -31,14 +32,15 @@ def check_write(conditions: Conditions, etag: str | None) -> None:
         raise PreconditionFailed("If-None-Match does not hold.", condition="If-None-Match")
 
 
-def check_read(conditions: Conditions, etag: str, modified_ns: int, version_id: str) -> None:
+def check_read(conditions: Conditions, record: VersionRecord) -> None:
     """Raise unless a version is to be read.
 
     Raises
         PreconditionFailed: If-Match or If-Unmodified-Since does not hold.
         NotModified: the caller has this version.
     """
-    modified_s = modified_ns // NS_PER_S
+    etag = record.etag
+    modified_s = record.modified_ns // NS_PER_S
     if conditions.if_match is not None:
         if etag not in conditions.if_match and "*" not in conditions.if_match:
             raise PreconditionFailed("If-Match does not hold.", condition="If-Match")
@@ -59,6 +61,7 @@ def check_read(conditions: Conditions, etag: str, modified_ns: int, version_id: 
         raise NotModified(
             "The caller has this version.",
             etag=etag,
-            modified_ns=modified_ns,
-            version_id=version_id,
+            modified_ns=record.modified_ns,
+            version_id=record.version_id,
+            headers=record.headers,
         )

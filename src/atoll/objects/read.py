@@ -123,11 +123,11 @@ class OpenedObject:
         """Return the bytes of a part. Raises InvalidPartNumber."""
         if not self._parts:
             if number != 1:
-                raise InvalidPartNumber(number=number, parts=1)
+                raise InvalidPartNumber(number=number, parts_count=1)
             return ByteRange(0, self.version.size_bytes - 1)
         index = bisect_left(self._parts, number, key=lambda part: part.number)
         if index == len(self._parts) or self._parts[index].number != number:
-            raise InvalidPartNumber(number=number, parts=len(self._parts))
+            raise InvalidPartNumber(number=number, parts_count=len(self._parts))
         end = self._ends[index]
         return ByteRange(end - self._parts[index].size_bytes, end - 1)
 
@@ -179,7 +179,7 @@ class ObjectReader:
         record = entry.record
         if record.is_delete_marker:
             raise marker_error(record, is_current=version_id is None)
-        check_read(conditions, record.etag, record.modified_ns, record.version_id)
+        check_read(conditions, record)
         version = load_version(key, record, is_latest=entry is current)
         opened = OpenedObject(self._registers, self._store, cell, version, entry)
         if entry.inline is None:

@@ -1,6 +1,7 @@
 """GetObject: content, ranges, conditions, overrides, versions."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from compat.answers import headers_of, refused, status_of
 
@@ -89,3 +90,21 @@ def test_what_is_missing_is_404(s3, bucket):
         s3.get_object(Bucket=bucket, Key="missing")
     with refused("NoSuchBucket", 404):
         s3.get_object(Bucket="nobody-made-this", Key="a")
+
+
+def test_a_part_that_is_not_there_is_told_with_their_number(s3, bucket, key):
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key=key, PartNumber=2)
+    error = caught.value.response["Error"]
+    assert error["Code"] == "InvalidPartNumber"
+    assert (error["PartNumberRequested"], error["ActualPartCount"]) == ("2", "1")
+
+
+def test_an_unmodified_answer_renews_what_caches_keep(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="a", Body=b"1", CacheControl="max-age=60")["ETag"]
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="a", IfNoneMatch=etag)
+    answer = caught.value.response["ResponseMetadata"]
+    assert answer["HTTPStatusCode"] == 304
+    assert answer["HTTPHeaders"]["etag"] == etag
+    assert answer["HTTPHeaders"]["cache-control"] == "max-age=60"

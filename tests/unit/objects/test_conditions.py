@@ -6,6 +6,7 @@ import pytest
 
 from atoll.base.errors import NotModified, ObjectNotFound, PreconditionFailed
 from atoll.base.units import NS_PER_S
+from atoll.core.formats.object_record import VersionRecord
 from atoll.objects.conditions import check_read, check_write
 from atoll.objects.values import Conditions
 
@@ -57,9 +58,9 @@ def test_writes_compare_with_the_current_version(
 def test_reads_follow_the_order_of_rfc_9110(
     conditions: Conditions, error: type[Exception] | None
 ) -> None:
-    modified_ns = 100 * S + 7
+    record = VersionRecord("v", False, 100 * S + 7, etag="e")
     if error is None:
-        check_read(conditions, "e", modified_ns, "v")
+        check_read(conditions, record)
     else:
         with pytest.raises(error):
-            check_read(conditions, "e", modified_ns, "v")
+            check_read(conditions, record)

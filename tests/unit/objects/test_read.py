@@ -34,8 +34,9 @@ def test_ranges_are_cut_from_inline_and_stored_bytes(size: int) -> None:
             assert await read_all(opened, ByteRange(first, last)) == content[first : last + 1]
         opened = await rig.store.open(BUCKET, KEY)
         assert opened.part_range(1) == ByteRange(0, size - 1)
-        with pytest.raises(InvalidPartNumber):
+        with pytest.raises(InvalidPartNumber) as caught:
             opened.part_range(2)
+        assert caught.value.fields == {"number": 2, "parts_count": 1}
         assert await opened.parts(0, 10) == ([], False)
         await opened.close()
 

@@ -154,6 +154,12 @@ def _take(values: dict[str, Field], member: Member, text: str) -> None:
         found = values.get(member.name, [])
         assert isinstance(found, list)
         values[member.name] = [*found, *items]
+    elif kind is Kind.MAP:
+        raise InvalidArgument(
+            "A metadata header needs a name behind its prefix.",
+            argument=member.wire_name,
+            found=text,
+        )
     elif member.name not in values and (text or kind is Kind.BLOB):
         value = _parse_text(member, text)
         if value is not None:

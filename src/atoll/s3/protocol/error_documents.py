@@ -87,6 +87,8 @@ _OWN_SENTENCE: Final = (
 )
 
 _NO_BODY: Final = frozenset({304})
+#: What a cache takes over from a 304 (RFC 9110 section 15.4.5).
+_RENEWED: Final = ("cache-control", "expires")
 
 
 class ErrorContext(msgspec.Struct, frozen=True):
@@ -183,6 +185,9 @@ def _error_headers(error: BaseException, row: Row) -> list[tuple[str, str]]:
     elif isinstance(error, e.NotModified):
         headers.append(("etag", f'"{error.fields["etag"]}"'))
         _add_time(headers, error.fields.get("modified_ns"))
+        stored = error.fields.get("headers")
+        if isinstance(stored, Mapping):
+            headers += [(name, stored[name]) for name in _RENEWED if name in stored]
     elif isinstance(error, e.InvalidRange) and "size_bytes" in error.fields:
         headers.append(("content-range", f"bytes */{error.fields['size_bytes']}"))
     return headers

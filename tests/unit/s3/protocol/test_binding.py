@@ -46,6 +46,11 @@ def test_metadata_keeps_its_names_and_joins_repetitions():
     assert values == {"Expires": "never", "Metadata": {"a": "1,2", "b": ""}}
 
 
+def test_metadata_without_a_name_is_refused():
+    with pytest.raises(InvalidArgument):
+        parse_input(operation("PutObject"), {}, Headers([("x-amz-meta-", "1")]))
+
+
 def test_lists_in_headers_are_split_and_continued():
     headers = Headers(
         [("x-amz-object-attributes", "ETag, ObjectSize"), ("x-amz-object-attributes", "Checksum")]

@@ -56,6 +56,10 @@ def test_an_error_names_resource_and_request():
             e.DigestMismatch(algorithm="CRC32"),
             {"Message": "The CRC32 you specified did not match the calculated checksum."},
         ),
+        (
+            e.MetadataTooLarge(size_bytes=2049, size_bytes_max=2048),
+            {"Size": "2049", "MaxSizeAllowed": "2048"},
+        ),
         (e.ChecksumMissing("Part 3 lacks it."), {"Message": "Part 3 lacks it."}),
         (S3Error("MethodNotAllowed", method="PATCH"), {"Method": "PATCH"}),
         (e.SignatureMismatch(access_key="AK"), {"AWSAccessKeyId": "AK"}),
@@ -79,6 +83,11 @@ def test_errors_of_head_and_not_modified_have_no_body():
     assert row.status == 304
     assert headers == {"etag": '"e"', "last-modified": "Thu, 01 Jan 1970 00:00:00 GMT"}
     assert elements == {}
+    stored = {"cache-control": "max-age=5", "content-type": "a/b"}
+    assert read(e.NotModified(etag="e", headers=stored))[1] == {
+        "etag": '"e"',
+        "cache-control": "max-age=5",
+    }
 
 
 def test_headers_carry_what_clients_act_on():
