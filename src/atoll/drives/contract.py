@@ -45,7 +45,8 @@ class DriveState(StrEnum):
     OK = "ok"
     #: Being rebuilt: takes accepts, votes only on keys it holds again.
     BLANK = "blank"
-    #: An I/O error made its memory and its medium differ; nothing is answered until it is reopened.
+    #: An I/O error made its memory and its medium differ; it answers no register verb and stores
+    #: nothing until it is reopened.
     POISONED = "poisoned"
     #: Not there.
     MISSING = "missing"

@@ -339,8 +339,9 @@ class LocalDrive:
         # A poisoned drive has nothing more to say; what is durable is durable.
         with contextlib.suppress(DriveFault):
             await self.acceptor.close()
-            # A round that is still open somewhere must not reach for a database that is gone.
-            self.acceptor.commit.poison(DriveFault("The drive is closed."))
+        # A round that is still open somewhere must not reach for a database that is gone, also
+        # where there was no room for the watermarks.
+        await self.acceptor.commit.close()
         await self._closers.close()
 
 

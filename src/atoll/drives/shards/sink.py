@@ -53,7 +53,8 @@ class SinkDoor(msgspec.Struct, frozen=True):
     """What a sink needs of its drive.
 
     `on_io_error` is called on the loop when a write or sync failed; `on_end`, from a thread, when
-    the sink's file descriptor is given back.
+    the sink's file descriptor is given back. `check` raises the fault of a drive that takes no
+    shards any more.
     """
 
     threads: WorkThreads
@@ -61,6 +62,7 @@ class SinkDoor(msgspec.Struct, frozen=True):
     writeback: Writeback
     on_io_error: Callable[[DriveFault], None]
     on_end: Callable[[], None]
+    check: Callable[[], None]
 
 
 class FileSink:
@@ -125,6 +127,7 @@ class FileSink:
         """Make the shard durable and visible under its name."""
         assert self._abort is None, "the sink was aborted"
         if self._commit is None:
+            self._door.check()
             header = msgspec.structs.replace(self._header, data_bytes=data_bytes)
             _assert_whole(header, self._blocks, self._offset)
 

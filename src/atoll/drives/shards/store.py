@@ -5,7 +5,8 @@ Does not  know registers: who asks to delete has proven that no chosen value nam
 Choice    data up to PACKED_BYTES_MAX is packed, larger data has files; whoever rebuilds a shard
           keeps to it.
 Errors    every failure is a DriveFault. EIO while writing or syncing is also told to `on_io_error`,
-          because after it memory and medium differ.
+          because after it memory and medium differ. A drive with such a fault stores nothing more;
+          it still shows blocks, which are verified one by one.
 Bounds    at most SINKS_MAX shards are being written, each holding one file descriptor.
 Source    docs/design/shards.md
 """
@@ -62,7 +63,9 @@ class ShardStore:
         self._threads = threads
         self._room = room
         self._packed_room = packed_room
-        self._door = SinkDoor(threads, room, Writeback(), on_io_error, self._sink_ended)
+        self._door = SinkDoor(
+            threads, room, Writeback(), on_io_error, self._sink_ended, self._check_fault
+        )
         self._sinks = 0
         self._sinks_max = sinks_max
         self._sinks_lock = threading.Lock()
@@ -91,6 +94,7 @@ class ShardStore:
 
     def open_sink(self, address: ShardAddress, shape: ShardShape) -> asyncio.Future[FileSink]:
         """Start a shard file. A shard of the same address is replaced when the sink commits."""
+        self._check_fault()
         with self._sinks_lock:
             if self._sinks >= self._sinks_max:
                 raise DriveSlow("Too many shards are being written.", limit=self._sinks_max)
@@ -122,6 +126,11 @@ class ShardStore:
         return FileSink(
             header=header, place=place, door=self._door, loop=loop, file=file, allocated=allocated
         )
+
+    def _check_fault(self) -> None:
+        if self._commits.fault is not None:
+            # One sync failed, so the next one may answer well without having written.
+            raise self._commits.fault
 
     def _sink_ended(self) -> None:
         with self._sinks_lock:

@@ -258,6 +258,24 @@ def test_an_io_error_of_a_write_is_told_to_the_drive(tmp_path, monkeypatch, call
     run(tmp_path, check)
 
 
+def test_a_drive_with_an_io_error_takes_no_shard_and_still_shows_blocks(tmp_path):
+    async def check(opened):
+        await write(opened.store)
+        other = ShardAddress(3, b"b/12345678/key", DataId(bytes(16)), 1)
+        begun = await opened.store.open_sink(other, SHAPE)
+        await begun.write(BLOCKS)
+        opened.group.poison(DriveIo("Another file could not be synced.", errno=errno.EIO))
+        with pytest.raises(DriveIo):
+            begun.commit(SHAPE.data_bytes)
+        with pytest.raises(DriveIo):
+            opened.store.open_sink(other, SHAPE)
+        await begun.abort()
+        assert await read(opened.store) == BLOCKS
+        assert (len(opened.files()), opened.staged()) == (1, [])
+
+    run(tmp_path, check)
+
+
 def test_an_io_error_of_a_read_costs_the_blocks_it_hits(tmp_path, monkeypatch):
     async def check(opened):
         await write(opened.store)
