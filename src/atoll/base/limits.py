@@ -25,13 +25,15 @@ TAGS_PER_OBJECT_MAX: Final = 10
 TAGS_PER_BUCKET_MAX: Final = 50
 BUCKETS_MAX: Final = 10_000
 
-# Documents that a client may send. DeleteObjects with 1,000 keys of 1,024 escaped bytes fits.
+# Documents that a client may send.
 XML_BYTES_MAX: Final = 2 * MIB
 XML_DEPTH_MAX: Final = 32
 #: Elements and attributes; 10,000 parts with five checksums each stay below this.
 XML_NODES_MAX: Final = 100_000
 #: 10,000 parts with five checksums each stay below this.
 COMPLETE_UPLOAD_BYTES_MAX: Final = 8 * MIB
+#: 1,000 keys of 1,024 bytes, each byte written as `&quot;`, stay below this.
+DELETE_BYTES_MAX: Final = 8 * MIB
 
 # Where the bytes of an object go, by size.
 INLINE_BYTES_MAX: Final = 16 * KIB

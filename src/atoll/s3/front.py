@@ -26,7 +26,7 @@ from atoll.base.errors import (
     StoreError,
     Unavailable,
 )
-from atoll.base.limits import COMPLETE_UPLOAD_BYTES_MAX, XML_BYTES_MAX
+from atoll.base.limits import COMPLETE_UPLOAD_BYTES_MAX, DELETE_BYTES_MAX, XML_BYTES_MAX
 from atoll.base.names import BucketName, ObjectKey, parse_bucket_name, parse_object_key
 from atoll.base.streams import Body
 from atoll.http.messages import Headers, RenderError, Request, Response
@@ -51,7 +51,8 @@ _UNBOUNDED: Final = frozenset(
     {"PutObject", "UploadPart", "CopyObject", "UploadPartCopy", "CompleteMultipartUpload"}
 )
 _DOCUMENT_BYTES_MAX: Final[Mapping[str, int]] = {
-    "CompleteMultipartUpload": COMPLETE_UPLOAD_BYTES_MAX
+    "CompleteMultipartUpload": COMPLETE_UPLOAD_BYTES_MAX,
+    "DeleteObjects": DELETE_BYTES_MAX,
 }
 #: Actions whose checksum headers speak of the object, not of the document in the request.
 _OBJECT_CHECKSUMS: Final = frozenset({"CompleteMultipartUpload"})

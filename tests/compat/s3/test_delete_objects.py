@@ -44,3 +44,9 @@ def test_more_than_a_thousand_is_refused(s3, bucket):
 def test_a_missing_bucket_is_404(s3):
     with refused("NoSuchBucket", 404):
         s3.delete_objects(Bucket="nobody-made-this", Delete={"Objects": [{"Key": "a"}]})
+
+
+def test_a_thousand_of_the_longest_keys_fit_however_they_are_escaped(s3, bucket):
+    rows = [{"Key": f"{number:04d}" + "&" * 1020} for number in range(1000)]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": rows, "Quiet": True})
+    assert "Errors" not in answer

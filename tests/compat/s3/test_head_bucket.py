@@ -15,3 +15,11 @@ def test_a_missing_bucket_is_404(s3):
 def test_another_owner_is_403(s3, bucket):
     with refused("403", 403):
         s3.head_bucket(Bucket=bucket, ExpectedBucketOwner="111122223333")
+
+
+def test_a_client_with_another_region_finds_the_way(connect, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    # The refusal of a HEAD has no document, so a header names the region to sign for.
+    assert (
+        connect(region_name="eu-west-1").head_object(Bucket=bucket, Key="a")["ContentLength"] == 1
+    )

@@ -188,6 +188,10 @@ def _error_headers(error: BaseException, row: Row) -> list[tuple[str, str]]:
         stored = error.fields.get("headers")
         if isinstance(stored, Mapping):
             headers += [(name, stored[name]) for name in _RENEWED if name in stored]
+    elif isinstance(error, e.AuthorizationMalformed | e.AuthorizationQueryMalformed):
+        if "region" in error.fields:
+            # SDKs sign anew for this region; to a HEAD no document tells it.
+            headers.append(("x-amz-bucket-region", str(error.fields["region"])))
     elif isinstance(error, e.InvalidRange) and "size_bytes" in error.fields:
         headers.append(("content-range", f"bytes */{error.fields['size_bytes']}"))
     return headers

@@ -93,6 +93,7 @@ def test_errors_of_head_and_not_modified_have_no_body():
 def test_headers_carry_what_clients_act_on():
     assert read(e.Throttled())[1]["retry-after"] == "1"
     assert read(e.InvalidRange(size_bytes=5))[1]["content-range"] == "bytes */5"
+    assert read(e.AuthorizationMalformed(region="here"))[1]["x-amz-bucket-region"] == "here"
     headers = read(e.ObjectNotFound(delete_marker="v"))[1]
     assert (headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("true", "v")
     headers = read(e.MethodNotAllowed(version_id="v", modified_ns=0))[1]
