@@ -82,6 +82,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
     "MissingContentLength": (411, "You must provide the Content-Length HTTP header."),
     "MissingRequestBodyError": (400, "Request Body is empty"),
+    "MissingSecurityHeader": (400, "Your request was missing a required header"),
     "NoSuchBucketPolicy": (404, "The bucket policy does not exist"),
     "NoSuchConfiguration": (404, "The specified configuration does not exist."),
     "NoSuchCORSConfiguration": (404, "The CORS configuration does not exist"),
@@ -115,6 +116,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
         404,
         "The server side encryption configuration was not found",
     ),
+    "UnexpectedContent": (400, "This request does not support content"),
     "UnsupportedArgument": (400, "The request contained an unsupported argument."),
 }
 

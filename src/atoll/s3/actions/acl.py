@@ -70,8 +70,10 @@ def _require_private(call: Call) -> None:
     document = call.input.get("AccessControlPolicy")
     if document is None:
         if "ACL" not in call.input:
-            raise S3Error("MissingRequestBodyError")
+            raise S3Error("MissingSecurityHeader", missing_header="x-amz-acl")
         return
+    if "ACL" in call.input:
+        raise S3Error("UnexpectedContent")
     assert isinstance(document, Mapping)
     owner = document.get("Owner")
     grants = list_member(document, "Grants")

@@ -95,6 +95,8 @@ def _refusal(name: str, value: str, action: str) -> S3Error:
     if known is not None and value not in known:
         return S3Error("InvalidArgument", argument=name, found=value)
     code = _CODES.get(name, "NotImplemented")
+    if code == "InvalidStorageClass":
+        return S3Error(code, storage_class=value)
     if name.startswith(_GRANT):
         code = _CODES["x-amz-acl"]
     if code == _CODES["x-amz-acl"] and action == _NEW_BUCKET:

@@ -32,6 +32,8 @@ _ELEMENTS: Final[Mapping[str, str]] = {
     "resource_type": "ResourceType",
     "uri": "URI",
     "header": "Header",
+    "missing_header": "MissingHeaderName",
+    "storage_class": "StorageClassRequested",
     "access_key": "AWSAccessKeyId",
     "string_to_sign": "StringToSign",
     "signature": "SignatureProvided",
@@ -156,6 +158,8 @@ def _detail_elements(
             facts.setdefault("bucket", context.bucket)
         elif context.key is not None:
             facts.setdefault("key", context.key)
+    if isinstance(error, e.MethodNotAllowed):
+        facts |= {"method": context.method, "resource_type": "DeleteMarker"}
     if isinstance(error, e.InvalidRange) and context.range:
         facts.setdefault("range", context.range)
     own = _ELEMENTS_BY_CLASS.get(type(error), {})

@@ -73,8 +73,11 @@ def test_a_document_that_is_no_acl_is_malformed(bench, path, body):
     assert bench.error("PUT", f"/bucket{path}?acl", body=body) == (400, "MalformedACLError")
 
 
-def test_nothing_is_not_an_acl(bench):
-    assert bench.error("PUT", "/bucket?acl") == (400, "MissingRequestBodyError")
+def test_nothing_is_not_an_acl_and_two_are_too_many(bench):
+    assert bench.error("PUT", "/bucket?acl") == (400, "MissingSecurityHeader")
+    headers = {"x-amz-acl": "private"}
+    found = bench.error("PUT", "/bucket?acl", headers=headers, body=policy())
+    assert found == (400, "UnexpectedContent")
 
 
 def test_what_is_not_there_has_no_acl(bench):

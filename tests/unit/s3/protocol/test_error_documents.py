@@ -62,6 +62,11 @@ def test_an_error_names_resource_and_request():
         ),
         (e.ChecksumMissing("Part 3 lacks it."), {"Message": "Part 3 lacks it."}),
         (S3Error("MethodNotAllowed", method="PATCH"), {"Method": "PATCH"}),
+        (e.MethodNotAllowed(version_id="v"), {"Method": "GET", "ResourceType": "DeleteMarker"}),
+        (
+            S3Error("InvalidStorageClass", storage_class="COLD"),
+            {"StorageClassRequested": "COLD"},
+        ),
         (e.SignatureMismatch(access_key="AK"), {"AWSAccessKeyId": "AK"}),
     ],
 )
