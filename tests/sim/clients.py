@@ -31,7 +31,7 @@ from sim.history import ANY, Operation, Token
 from sim.world import Host, World, finish
 
 #: Errors after which a write certainly did not happen.
-CERTAIN = (Contended, QuorumLost, StorageFull, BucketNotFound)
+CERTAIN = (Contended, QuorumLost, BucketNotFound)
 
 
 def token_of(value: Value | None) -> Token:
@@ -143,7 +143,7 @@ class Client:
             raise
         except CERTAIN:
             raise
-        except (OutcomeUnknown, asyncio.CancelledError):
+        except (OutcomeUnknown, StorageFull, asyncio.CancelledError):
             if was_decided:
                 expected = expects[0] if expects else ANY
                 self._may_have_done(name, key, began_s, expected, token)

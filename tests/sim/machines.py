@@ -33,12 +33,12 @@ from atoll.core.quorum.messages import (
     Shown,
 )
 from atoll.drives.acceptor import Acceptor, AcceptorRules
+from atoll.drives.contract import NOTHING_COPIED
 from atoll.drives.facts import Facts
 from atoll.drives.memory_kv import MemoryKv
 from sim.network import Message, Network
 
 EPOCH_START_NS = 1_750_000_000_000_000_000
-NOTHING_COPIED = b"\0"
 
 
 class SimClock:

@@ -86,3 +86,24 @@ class Reply(Generic[T]):
             self.add_done_callback(wake)
             yield from waiter
         return self.result()
+
+
+def resolve(answer: Reply[T], result: T, fault: BaseException | None) -> None:
+    """Answer with a result, or with a fault if there is one; nothing if answered already."""
+    if answer.done():
+        return
+    if fault is not None:
+        answer.set_exception(fault)
+    else:
+        answer.set_result(result)
+
+
+def copy_answer(done: Reply[T], answer: Reply[T]) -> None:
+    """Answer as another call was answered; nothing if answered already."""
+    if answer.done():
+        return
+    exc = done.exception()
+    if exc is not None:
+        answer.set_exception(exc)
+    else:
+        answer.set_result(done.result())

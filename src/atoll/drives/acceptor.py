@@ -12,7 +12,7 @@ Tasks     all calls and callbacks run on the event loop; `commit.run` is the onl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -35,7 +35,7 @@ from atoll.base.ids import (
     clock_from_ms,
     make_ballot,
 )
-from atoll.base.reply import Reply
+from atoll.base.reply import Reply, copy_answer, resolve
 from atoll.base.units import NS_PER_MS
 from atoll.core.formats.register_record import encode_record, store_key
 from atoll.core.quorum.messages import (
@@ -54,19 +54,19 @@ from atoll.core.quorum.messages import (
     Restore,
     Scan,
     Seal,
+    SealMark,
     Shown,
     Stamp,
     Value,
 )
-from atoll.drives.facts import Facts, SealFact
+from atoll.drives.contract import NOTHING_COPIED
+from atoll.drives.facts import Facts
 from atoll.drives.group_commit import GroupCommit, OnDurable
 from atoll.drives.kv import OrderedKv, Put, Table
 from atoll.drives.records import StoredRecords
 from atoll.drives.rules import AcceptorRules as AcceptorRules
 from atoll.drives.scanner import scan_rows
 from atoll.drives.unreadable import UnreadableRecords
-
-_T = TypeVar("_T")
 
 #: How far a raise puts the floor ahead of the ballot that asks for it: one synced write per second.
 FLOOR_AHEAD: Final = 2000 << CLOCK_COUNTER_BITS
@@ -250,7 +250,7 @@ class Acceptor:
         if old.value.write_id != request.value.write_id:
             answer.set_result(Refused(Refusal.TWIN, old.ballot))
         elif pending is not None:
-            pending.answer.add_done_callback(lambda done: _copy_answer(done, answer))
+            pending.answer.add_done_callback(lambda done: copy_answer(done, answer))
         elif self._abstains(request.set_index, request.key):
             answer.set_exception(DriveBlank(key=request.key))
         else:
@@ -354,7 +354,8 @@ class Acceptor:
             proposers = {ballot_proposer(row.ballot) for row in rows}
             marks = self.facts.watermarks
             found = {p: marks.get((request.set_index, p), 0) for p in proposers}
-            answer.set_result(Page(rows, covered, found))
+            seals = self.facts.seals_of(request.set_index) if request.with_seals else ()
+            answer.set_result(Page(rows, covered, found, seals))
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.start))
         return answer
@@ -380,17 +381,14 @@ class Acceptor:
     def seal(self, request: Seal) -> Reply[None]:
         """Store a seal, or the one held where that is higher; durable when answered."""
         answer: Reply[None] = Reply()
-        where = (request.set_index, request.prefix)
-        held = self.facts.seals.get(where)
-        asked = SealFact(request.epoch, request.lifted)
-        if held is not None and (held.epoch, held.lifted) > (asked.epoch, asked.lifted):
-            # Stored once more: it may be on its way still, or its commit found no room.
-            asked = held
-        # In force before it is durable: an accept that slipped in between would not be seen by the
-        # scan.
-        self.facts.seals[where] = asked
-        puts = self.facts.plan_seal(request.set_index, request.prefix, asked)
-        self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
+        try:
+            self._check_stamp(request.stamp, request.set_index)
+        except StoreError as exc:
+            answer.set_exception(self._as_fault(exc, request.set_index, request.prefix))
+            return answer
+        mark = SealMark(request.prefix, request.epoch, request.lifted)
+        puts = self.facts.impose_seal(request.set_index, mark)
+        self.commit.submit(puts, lambda fault: resolve(answer, None, fault))
         return answer
 
     def drop(self, request: Drop) -> Reply[bool]:
@@ -418,20 +416,26 @@ class Acceptor:
 
     def _dropped(self, stored: bytes, answer: Reply[bool], fault: StoreError | None) -> None:
         self._records.forget(stored)
-        _resolve(answer, True, fault)
+        resolve(answer, True, fault)
 
     def restore(self, request: Restore) -> Reply[None]:
-        """Take records of a rebuild; votes on their keys when durable."""
+        """Take records of a rebuild; votes on their keys when durable.
+
+        One that comes late takes nothing back: what was copied since stays copied.
+        """
         answer: Reply[None] = Reply()
         puts: list[Put] = []
         try:
             self._check_stamp(request.stamp, request.set_index)
             for key, record in request.records:
                 puts += self._plan_restore(request.set_index, key, record)
+            for mark in request.seals:
+                puts += self.facts.impose_seal(request.set_index, mark)
         except StoreError as exc:
             answer.set_exception(self._as_fault(exc, request.set_index, request.until))
             return answer
-        puts += self.facts.plan_copied(request.set_index, request.until)
+        if self.facts.goes_on(request.set_index, request.until):
+            puts += self.facts.plan_copied(request.set_index, request.until)
         self.commit.submit(puts, lambda fault: self._restored(request, answer, fault))
         return answer
 
@@ -447,6 +451,9 @@ class Acceptor:
             if self.facts.votes_on(set_index, key):
                 raise
             held = None
+        if self.facts.votes_on(set_index, key):
+            # A message that comes late. A drive that votes takes records by their ballots alone.
+            return []
         if held is not None and held.ballot >= record.ballot:
             return []
         self._highest_seen = max(self._highest_seen, ballot_clock(record.ballot))
@@ -466,20 +473,20 @@ class Acceptor:
             self._unreadable.forget(stored)
             if self._promised.get(stored) == record.ballot:
                 del self._promised[stored]
-        if fault is None:
+        if fault is None and self.facts.goes_on(request.set_index, request.until):
             if request.until:
                 self.facts.copied_until[request.set_index] = request.until
             else:
                 self.facts.copied_until.pop(request.set_index, None)
-        _resolve(answer, None, fault)
+        resolve(answer, None, fault)
 
     def forget_set(self, set_index: int) -> Reply[None]:
         """Begin the rebuild of a set: from now on vote on none of its keys until they are
         copied."""
         answer: Reply[None] = Reply()
-        self.facts.copied_until[set_index] = b"\0"
-        puts = self.facts.plan_copied(set_index, b"\0")
-        self.commit.submit(puts, lambda fault: _resolve(answer, None, fault))
+        self.facts.copied_until[set_index] = NOTHING_COPIED
+        puts = self.facts.plan_copied(set_index, NOTHING_COPIED)
+        self.commit.submit(puts, lambda fault: resolve(answer, None, fault))
         return answer
 
     # ── floor ──────────────────────────────────────────────────────────────────────────────────
@@ -515,7 +522,7 @@ class Acceptor:
         settled."""
         if self.commit.fault is None:
             done: Reply[None] = Reply()
-            self.commit.submit(self.facts.plan_watermarks(), lambda f: _resolve(done, None, f))
+            self.commit.submit(self.facts.plan_watermarks(), lambda f: resolve(done, None, f))
             await done
             await self.commit.close()
 
@@ -554,22 +561,3 @@ class Acceptor:
         if isinstance(exc, DriveFault):
             return exc
         return DriveFault(str(exc), key=key)
-
-
-def _resolve(answer: Reply[_T], result: _T, fault: StoreError | None) -> None:
-    if answer.done():
-        return
-    if fault is not None:
-        answer.set_exception(fault)
-    else:
-        answer.set_result(result)
-
-
-def _copy_answer(done: Reply[Accepted | Refused], answer: Reply[Accepted | Refused]) -> None:
-    if answer.done():
-        return
-    exc = done.exception()
-    if exc is not None:
-        answer.set_exception(exc)
-    else:
-        answer.set_result(done.result())

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -36,6 +36,9 @@ from atoll.core.quorum.messages import (
     Seal,
     Shown,
 )
+
+#: The first key of a rebuild: before all keys, which begin with a letter.
+NOTHING_COPIED: Final = b"\0"
 
 
 class DriveState(StrEnum):

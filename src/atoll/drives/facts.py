@@ -27,6 +27,7 @@ from atoll.core.formats.drive_fact import (
     decode_fact,
     encode_fact,
 )
+from atoll.core.quorum.messages import SealMark
 from atoll.drives.kv import OrderedKv, Put, Table
 
 #: A proposer that died leaves one watermark per set; older ones only save counting, so they may go.
@@ -129,14 +130,36 @@ class Facts:
         """Return the put that says whose database this is."""
         return [_set(Owner(owner))]
 
-    def plan_seal(self, set_index: int, prefix: bytes, seal: SealFact) -> list[Put]:
-        """Return the put that stores a seal."""
-        return [_set(Seal(set_index, prefix, seal.epoch, seal.lifted))]
-
     def plan_copied(self, set_index: int, until: bytes) -> list[Put]:
         """Return the put that moves the rebuild of a set on; an empty `until` ends it."""
         copied = Copied(set_index, until)
         return [_set(copied) if until else _remove(copied)]
+
+    def impose_seal(self, set_index: int, mark: SealMark) -> list[Put]:
+        """Put a seal in force, or leave the one held where that is higher; return its puts."""
+        where = (set_index, mark.prefix)
+        held = self.seals.get(where)
+        asked = SealFact(mark.epoch, mark.lifted)
+        if held is not None and (held.epoch, held.lifted) > (asked.epoch, asked.lifted):
+            # Stored once more: it may be on its way still, or its commit found no room.
+            asked = held
+        # In force before it is durable: an accept that slipped in between would not be seen by the
+        # scan.
+        self.seals[where] = asked
+        return [_set(Seal(set_index, mark.prefix, asked.epoch, asked.lifted))]
+
+    def seals_of(self, set_index: int) -> tuple[SealMark, ...]:
+        """Return the seals on a set."""
+        return tuple(
+            SealMark(prefix, seal.epoch, seal.lifted)
+            for (index, prefix), seal in self.seals.items()
+            if index == set_index
+        )
+
+    def goes_on(self, set_index: int, until: bytes) -> bool:
+        """Return whether a set copied up to `until` is copied further than before."""
+        before = self.copied_until.get(set_index)
+        return before is not None and (not until or until > before)
 
     def votes_on(self, set_index: int, key: bytes) -> bool:
         """Return whether the drive holds what it must know to vote on `key`."""

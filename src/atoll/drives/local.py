@@ -51,6 +51,7 @@ from atoll.core.quorum.messages import (
 from atoll.drives.acceptor import Acceptor
 from atoll.drives.compaction import Compaction
 from atoll.drives.contract import (
+    NOTHING_COPIED,
     DriveState,
     DriveStatus,
     PackedShard,
@@ -64,8 +65,6 @@ from atoll.drives.rocks import RocksKv
 from atoll.drives.shards import FileSink, ShardStore
 
 DATABASE_DIRECTORY: Final = "metadata"
-#: The first key of a rebuild: before all keys, which begin with a letter.
-NOTHING_COPIED: Final = b"\0"
 #: How long a measured capacity is believed; a busy drive fills less than its reserve in that time.
 CAPACITY_AGE_S: Final = 0.25
 

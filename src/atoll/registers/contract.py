@@ -100,8 +100,9 @@ class ScanRange(msgspec.Struct, frozen=True, kw_only=True):
 class RegisterStore(Protocol):
     """Linearizable registers.
 
-    Errors    Rejected from `decide`; Contended, QuorumLost, OutcomeUnknown; RecordCorrupt when all
-              copies are bad.
+    Errors    Rejected from `decide`; Contended, QuorumLost, StorageFull, OutcomeUnknown;
+              RecordCorrupt when all copies are bad. Only a write that raised OutcomeUnknown or
+              StorageFull, or was cancelled, may become visible later.
     Deadline  callers bound calls with `asyncio.timeout`; a cancelled write may or may not be
               applied.
     """

@@ -6,6 +6,8 @@ Invariant an accept at ballot b is sent only for the value decided from the newe
           prepare at b.
 Invariant a ballot at which an accept was sent is closed only when a value at it or above is known
           chosen.
+Invariant both rounds run in one map epoch: promises of a drive that was replaced in between are
+          worth nothing, and the accept is refused as stale by those who know of it.
 Once      a write carries one write id through all its retries; a retry first looks whether the id
           is already on top or in the lineage (docs/design/registers.md, "Unknown outcome").
 """
@@ -56,6 +58,8 @@ class Prepared(msgspec.Struct):
     """A ballot held on a read quorum, and the newest record it met."""
 
     ballot: Ballot
+    #: The map epoch the promises were asked in.
+    epoch: int
     newest: Record | None
     #: The newest record is known chosen, judged by watermarks held before the prepare was sent.
     is_settled: bool
@@ -69,7 +73,8 @@ class Taken(msgspec.Struct):
 
 
 class Lost(Exception):  # noqa: N818 (a signal inside this package, never raised to callers)
-    """A round did not reach its quorum. `refused`: by a higher ballot; `sealed`: by a seal."""
+    """A round did not reach its quorum. `refused`: by a higher ballot; `sealed`: by a seal, on
+    `sealed_count` drives."""
 
     def __init__(self, round_: Round[Promise | Refused] | Round[Accepted | Refused]) -> None:
         super().__init__()
@@ -154,7 +159,7 @@ class Proposer:
         self.learn(learned)
         if newest is not None:
             self.ballots.observe(newest.ballot)
-        return Prepared(ballot, newest, settled)
+        return Prepared(ballot, stamp.epoch, newest, settled)
 
     async def fetch_whole(self, spot: Spot, newest: Record, holders: list[DriveId]) -> Record:
         """Return a record with its inline bytes, from drives that showed its head.
@@ -185,25 +190,25 @@ class Proposer:
     async def accept(
         self,
         spot: Spot,
-        ballot: Ballot,
+        prepared: Prepared,
         value: Value,
         *,
         seal_epoch: int = 0,
         introduces: tuple[DataId, ...] = (),
         completes: bool = False,
     ) -> Taken:
-        """Store `value` at `ballot` on a write quorum, and on the other drives as they answer.
+        """Store `value` at the prepared ballot on a write quorum, and on the others as they answer.
 
         Raises
             Lost: the outcome is unknown unless no drive took it.
         """
-        on, members = spot.on, self.members
+        on, members, ballot = spot.on, self.members, prepared.ballot
         request = Accept(
             on.index,
             spot.key,
             ballot,
             value,
-            self.stamp(on.index),
+            self.stamp(on.index, prepared.epoch),
             seal_epoch,
             completes,
             introduces,
@@ -292,10 +297,11 @@ class Proposer:
             return newest
         value = newest.value if newest is not None else None
         if value is None or value.write_id == doomed:
-            value = Value(self.new_write_id(), False)
+            lineage = value.lineage if value is not None else ()
+            value = Value(self.new_write_id(), False, lineage=lineage)
         # From here on the ballot is at drives; it stays open unless the accept is chosen.
         self.unresolved.setdefault(where, []).append(prepared.ballot)
-        await self.accept(spot, prepared.ballot, value, completes=True)
+        await self.accept(spot, prepared, value, completes=True)
         self.close_all(spot)
         return Record(prepared.ballot, value)
 
@@ -319,9 +325,11 @@ class Proposer:
             return self.ballots.now()
         return self.ballots.watermark(set_index)
 
-    def stamp(self, set_index: int) -> Stamp:
-        """Return the stamp of a message sent now."""
-        return Stamp(self.members.map.epoch, self.ballots.proposer, self.own_mark(set_index))
+    def stamp(self, set_index: int, epoch: int | None = None) -> Stamp:
+        """Return the stamp of a message sent now; `epoch` when its operation began earlier."""
+        if epoch is None or not self.rules.rounds_share_epoch:
+            epoch = self.members.map.epoch
+        return Stamp(epoch, self.ballots.proposer, self.own_mark(set_index))
 
     def is_settled(
         self, set_index: int, ballot: Ballot, marks: dict[tuple[int, int], int], own_mark: int

@@ -19,7 +19,6 @@ from atoll.base.ids import (
     ballot_clock,
     ballot_proposer,
 )
-from atoll.core.quorum.fold import Outcome as RoundOutcome
 from atoll.core.quorum.messages import Detail, Read, Record, Shown
 from atoll.registers.fan_out import Round
 from atoll.registers.members import Members, Spot
@@ -45,7 +44,7 @@ class Reader:
         proposer = self._proposer
         index = spot.on.index
         marks, own_mark = proposer.marks, proposer.own_mark(index)
-        round_ = await self._show(spot, detail, proposer.read_quorum(spot))
+        round_ = await self._show(spot, detail)
         newest, holders = self._newest(spot, round_)
         if newest is None:
             return None
@@ -59,8 +58,14 @@ class Reader:
             return newest
         return await self._read_unsettled(spot, detail)
 
-    async def _show(self, spot: Spot, detail: Detail, needed: int) -> Round[Shown]:
+    async def _show(self, spot: Spot, detail: Detail, *, everyone: bool = False) -> Round[Shown]:
+        """Ask a read quorum for its records, or every drive that answers.
+
+        Raises
+            QuorumLost: too few drives answered.
+        """
         proposer = self._proposer
+        needed = proposer.read_quorum(spot)
         members, settings = proposer.members, proposer.settings
         stamp = proposer.stamp(spot.on.index)
         request = Read(spot.on.index, spot.key, stamp, detail)
@@ -70,10 +75,11 @@ class Reader:
         starts = [partial(_read, members, drive_id, brief) for drive_id in order]
         starts[0] = partial(_read, members, order[0], request)
         round_: Round[Shown] = Round(starts, needed=needed, is_ok=_always)
-        outcome = await round_.run(
-            first=needed, deadline_s=settings.round_s, hedge_s=settings.hedge_s
-        )
-        if outcome is not RoundOutcome.REACHED and len(round_.oks) < proposer.read_quorum(spot):
+        if everyone:
+            await round_.run_all(deadline_s=settings.round_s, patience_s=settings.straggler_s)
+        else:
+            await round_.run(first=needed, deadline_s=settings.round_s, hedge_s=settings.hedge_s)
+        if len(round_.oks) < needed:
             raise QuorumLost(
                 "Too few drives answered.",
                 needed=needed,
@@ -160,7 +166,7 @@ class Reader:
         settled."""
         proposer = self._proposer
         marks, own_mark = proposer.marks, proposer.own_mark(spot.on.index)
-        round_ = await self._show(spot, detail, len(spot.on.drives))
+        round_ = await self._show(spot, detail, everyone=True)
         newest, holders = self._newest(spot, round_)
         if newest is None:
             return None, True

@@ -19,6 +19,7 @@ from atoll.base.ids import CLOCK_COUNTER_BITS, Ballot, DriveId, ballot_clock
 from atoll.core.placement.cluster_map import ErasureSet
 from atoll.core.quorum.fold import Outcome as RoundOutcome
 from atoll.core.quorum.messages import Detail, Drop, Page, Read, Record, Restore, Row, Scan, Shown
+from atoll.drives.contract import NOTHING_COPIED
 from atoll.registers.fan_out import Round
 from atoll.registers.members import Members, Spot
 from atoll.registers.proposer import Lost, Proposer, quorum_lost
@@ -234,7 +235,8 @@ class Repairer:
         """Copy the next keys of a set to a drive that is being rebuilt.
 
         Returns where to go on (empty at the end) and how many records were copied. Reads a read
-        quorum of the other drives, whose newest record of each key is at least the newest chosen.
+        quorum of the other drives, whose newest record of each key is at least the newest chosen;
+        the first page brings their seals along.
 
         Raises
             QuorumLost: too few other drives answer.
@@ -248,7 +250,8 @@ class Repairer:
             if record is not None:
                 records.append((key, record))
         until = covered if covered < end else b""
-        request = Restore(on.index, records, until, self._proposer.stamp(on.index))
+        seals = tuple(mark for page in pages for mark in page.seals)
+        request = Restore(on.index, records, until, self._proposer.stamp(on.index), seals)
         await self._proposer.members.drive(target).restore(request)
         return until, len(records)
 
@@ -256,7 +259,9 @@ class Repairer:
         self, on: ErasureSet, target: DriveId, start: bytes, end: bytes, limit: int
     ) -> list[Page]:
         proposer = self._proposer
-        request = Scan(on.index, start, end, limit, proposer.stamp(on.index), Detail.SUMMARY)
+        stamp = proposer.stamp(on.index)
+        is_first = start <= NOTHING_COPIED
+        request = Scan(on.index, start, end, limit, stamp, Detail.SUMMARY, with_seals=is_first)
         others = [drive_id for drive_id in on.drives if drive_id != target]
         round_: Round[Page] = Round(
             [partial(_scan, proposer.members, drive_id, request) for drive_id in others],

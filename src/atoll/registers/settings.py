@@ -38,4 +38,4 @@ class RegisterRules(msgspec.Struct, frozen=True, kw_only=True):
     watermark_is_taken_before: bool = True
     watermark_waits_for_open: bool = True
     retries_look_first: bool = True
-    frees_wait_for_chosen: bool = True
+    rounds_share_epoch: bool = True

@@ -7,7 +7,7 @@ Implements registers.contract.RegisterStore. Composes the proposer, reader, scan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 
 from atoll.base.clock import Clock, Entropy
@@ -91,7 +91,10 @@ class Registers:
         return await self.scanner.scan(asked)
 
     async def seal(self, prefix: bytes, epoch: int, *, lifted: bool = False) -> None:
-        """Seal a prefix on a read quorum of every set, and on the other drives as they answer.
+        """Seal a prefix on a write quorum of every set, and on the other drives as they answer.
+
+        A read quorum would hold back writes just as well; a write quorum survives that one of its
+        drives is replaced.
 
         Raises
             QuorumLost: on some set too few drives hold the seal; the caller lifts it and gives up.
@@ -103,22 +106,19 @@ class Registers:
         proposer = self.proposer
         request = Seal(on.index, prefix, epoch, proposer.stamp(on.index), lifted)
         round_: Round[None] = Round(
-            [partial(self._seal_drive, drive_id, request) for drive_id in on.drives],
-            needed=on.quorums.read,
+            [partial(_seal, self.members, drive_id, request) for drive_id in on.drives],
+            needed=on.quorums.write,
             is_ok=lambda _: True,
         )
         outcome = await round_.run(first=len(on.drives), deadline_s=proposer.settings.round_s)
         if outcome is not RoundOutcome.REACHED:
             raise QuorumLost(
                 "Too few drives took a seal.",
-                needed=on.quorums.read,
+                needed=on.quorums.write,
                 reached=len(round_.oks),
                 causes=round_.causes(),
                 set_index=on.index,
             )
-
-    async def _seal_drive(self, drive_id: DriveId, request: Seal) -> None:
-        await self.members.drive(drive_id).seal(request)
 
     async def release(self, cell: Cell, data_ids: Sequence[DataId]) -> None:
         """Free data that nothing names, after the readers' grace."""
@@ -135,3 +135,7 @@ class Registers:
     def unpin(self, data_id: DataId) -> None:
         """Undo one `pin`."""
         self.reclaimer.unpin(data_id)
+
+
+def _seal(members: Members, drive_id: DriveId, request: Seal) -> Awaitable[None]:
+    return members.drive(drive_id).seal(request)

@@ -18,6 +18,7 @@ from atoll.base.errors import (
     BucketNotFound,
     Contended,
     OutcomeUnknown,
+    QuorumLost,
     Rejected,
     StorageFull,
 )
@@ -64,7 +65,8 @@ async def write_register(
 
     Raises
         Rejected: from `decide`, on a chosen value.
-        Contended, QuorumLost, StorageFull: certainly not applied, or completed in the background.
+        BucketNotFound, Contended, QuorumLost: certainly not applied.
+        StorageFull: too few drives had room; what the others took may be completed later.
         OutcomeUnknown: an accept was sent and nobody can say whether it will be chosen.
     """
     attempt = WriteAttempt(proposer, spot, decide, seal_epoch)
@@ -86,6 +88,8 @@ class WriteAttempt:
         self._base: WriteId | None = None
         self._last_sent: Value | None = None
         self._previous: Value | None = None
+        #: A seal refused it: what is left to do is to find out whether it was applied before.
+        self._is_sealed = False
         #: Ballots of this write that are open.
         self._open: list[Ballot] = []
 
@@ -119,11 +123,15 @@ class WriteAttempt:
             self._close(ballot)
             if lost.refused:
                 return None
-            if self._last_sent is not None:
-                raise OutcomeUnknown(
-                    "The write may or may not become visible.", key=self._spot.key
-                ) from lost
-            raise quorum_lost(lost, self._spot) from lost
+            raise self._given_up(quorum_lost(lost, self._spot)) from lost
+        except QuorumLost as exc:
+            raise self._given_up(exc) from exc
+
+    def _given_up(self, error: QuorumLost) -> QuorumLost | OutcomeUnknown:
+        """Return the error for a write that cannot go on: what was sent may yet be chosen."""
+        if self._last_sent is None:
+            return error
+        return OutcomeUnknown("The write may or may not become visible.", key=self._spot.key)
 
     async def _evaluate(self, prepared: Prepared) -> Outcome | None:
         """Decide on what the prepare met, and accept; None: outcome unknown, look again."""
@@ -136,6 +144,10 @@ class WriteAttempt:
                 )
             if verdict is Verdict.APPLIED:
                 return await self._finish_applied(prepared)
+            if self._is_sealed:
+                # What a few drives may hold of it is outbid before the caller hears of it.
+                await self._settle(prepared)
+                raise BucketNotFound("The owner of this key is being removed.")
         current = newest.value if newest is not None and newest.value.live else None
         try:
             change = self._decide(current)
@@ -156,14 +168,13 @@ class WriteAttempt:
         try:
             taken = await self._proposer.accept(
                 self._spot,
-                prepared.ballot,
+                prepared,
                 value,
                 seal_epoch=self._seal_epoch,
                 introduces=introduces,
             )
         except Lost as lost:
-            if lost.sealed:
-                raise BucketNotFound("The owner of this key is being removed.") from lost
+            self._is_sealed = self._is_sealed or lost.sealed
             if lost.full and not lost.reached:
                 raise StorageFull(needed=lost.needed, reached=lost.reached) from lost
             return None
@@ -211,7 +222,7 @@ class WriteAttempt:
         newest = prepared.newest
         assert newest is not None
         try:
-            await self._proposer.accept(spot, prepared.ballot, newest.value, completes=True)
+            await self._proposer.accept(spot, prepared, newest.value, completes=True)
         except Lost as lost:
             raise OutcomeUnknown("The write may or may not become visible.", key=spot.key) from lost
         self._chosen()
@@ -226,7 +237,7 @@ class WriteAttempt:
         try:
             await self._proposer.settle(self._spot, prepared)
         except Lost as lost:
-            raise quorum_lost(lost, self._spot) from lost
+            raise self._given_up(quorum_lost(lost, self._spot)) from lost
         self._open.clear()
 
     def _chosen(self) -> None:

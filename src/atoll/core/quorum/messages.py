@@ -128,6 +128,8 @@ class Scan(msgspec.Struct, frozen=True, array_like=True):
     detail: Detail = Detail.SUMMARY
     delimiter: bytes = b""
     group_from: int = 0
+    #: Show the seals of the set, too.
+    with_seals: bool = False
 
 
 class Seal(msgspec.Struct, frozen=True, array_like=True):
@@ -143,6 +145,14 @@ class Seal(msgspec.Struct, frozen=True, array_like=True):
     epoch: int
     stamp: Stamp
     lifted: bool = False
+
+
+class SealMark(msgspec.Struct, frozen=True, array_like=True):
+    """A seal that a drive holds on a set."""
+
+    prefix: bytes
+    epoch: int
+    lifted: bool
 
 
 class Free(msgspec.Struct, frozen=True, array_like=True):
@@ -181,6 +191,8 @@ class Restore(msgspec.Struct, frozen=True, array_like=True):
     records: list[tuple[bytes, Record]]
     until: bytes
     stamp: Stamp
+    #: Seals that the other drives hold; without them the drive would let in what they refuse.
+    seals: tuple[SealMark, ...] = ()
 
 
 class Refusal(IntEnum):
@@ -253,3 +265,4 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     rows: list[Row]
     covered: bytes
     watermarks: dict[int, int]
+    seals: tuple[SealMark, ...] = ()
