@@ -345,7 +345,7 @@ DOCUMENTS = {
         b"<Delete>" + (b" " * 30 + b"<a/>") * 55_000 + b"</Delete>",
         "MalformedXML",
     ),
-    "an oversized document": (b"<Delete>" + b" " * (3 << 20) + b"</Delete>", "EntityTooLarge"),
+    "an oversized document": (b"<Delete>" + b" " * (9 << 20) + b"</Delete>", "EntityTooLarge"),
     "no end": (b"<Delete>" + _OBJECT, "MalformedXML"),
     "two roots": (b"<Delete>" + _OBJECT + b"</Delete><Delete/>", "MalformedXML"),
     "a NUL by reference": (
