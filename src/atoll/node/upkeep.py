@@ -26,7 +26,7 @@ from atoll.jobs.heal.rebuild import Lacking, Rebuild
 from atoll.jobs.heal.sweep import EVERYTHING, Sweep, SweepScope
 from atoll.jobs.heal.watch import DriveWatch
 from atoll.jobs.ledger import Job, Ledger
-from atoll.jobs.scan.orphans import OrphanScan
+from atoll.jobs.scan.orphans import DataUsers, OrphanScan
 from atoll.jobs.scan.tombstones import TombstoneScan
 from atoll.jobs.scan.uploads import UploadScan
 from atoll.jobs.scrub.scrub import Scrub
@@ -173,7 +173,9 @@ class Upkeep:
                 self._roster.drives,
                 repairer,
                 self._names,
-                named_data=self._objects.named_data,
+                users=DataUsers(
+                    named=self._objects.named_data, is_held=self._registers.reclaimer.holds
+                ),
                 clock=self._clock,
             ),
         ]

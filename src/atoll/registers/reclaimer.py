@@ -36,6 +36,8 @@ class Reclaimer:
         self._heap: list[tuple[float, int, Spot, Ballot, DataId]] = []
         self._number = 0
         self._pins: Counter[DataId] = Counter()
+        #: Ids in `_heap`, with how often they are.
+        self._queued: Counter[DataId] = Counter()
         self._wake = asyncio.Event()
         self.freed_count = 0
         self.dropped_count = 0
@@ -55,6 +57,10 @@ class Reclaimer:
         if self._pins[data_id] <= 0:
             del self._pins[data_id]
 
+    def holds(self, data_id: DataId) -> bool:
+        """Return whether a reader of this process may need a data id that nothing names."""
+        return data_id in self._pins or data_id in self._queued
+
     def replaced(
         self, spot: Spot, ballot: Ballot, certain: set[DataId], doubtful: set[DataId]
     ) -> None:
@@ -70,6 +76,7 @@ class Reclaimer:
                 self.dropped_count += 1
                 continue
             self._number += 1
+            self._queued[data_id] += 1
             heapq.heappush(self._heap, (at_s, self._number, spot, ballot, data_id))
         if ids:
             self._wake.set()
@@ -89,6 +96,9 @@ class Reclaimer:
     async def step(self) -> None:
         """Free one entry that is due."""
         _, _, spot, ballot, data_id = heapq.heappop(self._heap)
+        self._queued[data_id] -= 1
+        if not self._queued[data_id]:
+            del self._queued[data_id]
         if data_id in self._pins:
             self._queue(spot, ballot, {data_id}, self._proposer.settings.reader_grace_s)
             return

@@ -14,7 +14,7 @@ from pathlib import Path
 from atoll.base.clock import SystemClock, SystemEntropy
 from atoll.base.names import BucketName, ObjectKey, parse_bucket_name, parse_object_key
 from atoll.config.load import load_configuration
-from atoll.jobs.scan.orphans import OrphanScan
+from atoll.jobs.scan.orphans import DataUsers, OrphanScan
 from atoll.jobs.scan.uploads import UploadScan
 from atoll.jobs.worker import Budget, State, Worker
 from atoll.node.build import Node
@@ -54,7 +54,9 @@ async def _scan(drives: list[str], bucket: BucketName, keys: Sequence[ObjectKey]
                 node.roster.drives,
                 node.registers.repairer,
                 DataNames(node.stripes),
-                named_data=node.objects.named_data,
+                users=DataUsers(
+                    named=node.objects.named_data, is_held=node.registers.reclaimer.holds
+                ),
                 clock=clock,
             )
             await _run(uploads)

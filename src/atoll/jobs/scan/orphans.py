@@ -7,6 +7,8 @@ Rule      a shard goes only if its data id is older than `ORPHAN_AGE_MS` and, be
 Known     the owner key stands in the shard's header; its uploads and parts are the owner's
           companions, and are completed only when every drive of the set lists them, since one that
           is away may hold a record nobody else knows.
+Readers   a version that was replaced or removed stays readable for those who opened it before: what
+          they pinned, or may be about to, is left to the reclaimer, or to the next scan.
 Kept      a shard whose header is damaged, one whose owner is not an object, and everything of an
           owner whose pages cannot be read.
 Cost      an owner is asked once for all its shards in reach; only an id found unnamed costs writes.
@@ -18,6 +20,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
+
+import msgspec
 
 from atoll.base.clock import Clock
 from atoll.base.errors import Damaged, DriveFault, StoreError
@@ -37,8 +41,13 @@ ORPHAN_AGE_MS: Final = 48 * 3600 * 1000
 _REMEMBERED_IDS_MAX: Final = 200_000
 _COMPANIONS: Final = 256
 
-#: Returns every data id named for an owner key. Raises Damaged, Unavailable.
-NamedData = Callable[[bytes], Awaitable[frozenset[DataId]]]
+
+class DataUsers(msgspec.Struct, frozen=True, kw_only=True):
+    """Who needs data: `named` returns every data id named for an owner key, and raises Damaged and
+    Unavailable; `is_held` says whether a reader of this process may need one that nothing names."""
+
+    named: Callable[[bytes], Awaitable[frozenset[DataId]]]
+    is_held: Callable[[DataId], bool]
 
 
 class ListingDrive(Protocol):
@@ -63,13 +72,13 @@ class OrphanScan:
         repairer: Repairer,
         names: DataNames,
         *,
-        named_data: NamedData,
+        users: DataUsers,
         clock: Clock,
     ) -> None:
         self.name = name
         self._repairer = repairer
         self._names = names
-        self._named_data = named_data
+        self._users = users
         self._clock = clock
         #: Drives with their cursors; taken in turn, so that equal shards of a set come together.
         self._walks: deque[tuple[DriveId, ListingDrive, bytes]] = deque(
@@ -116,12 +125,12 @@ class OrphanScan:
             if address.data_id in await self._named_lately(address.key):
                 return
             await self._complete(sets[address.set_index], address.key)
-            named = await self._named_data(address.key)
+            named = await self._users.named(address.key)
         except StoreError as exc:
             self._fail(str(exc))
             return
         self._remember(address.key, named)
-        if address.data_id in named:
+        if address.data_id in named or self._users.is_held(address.data_id):
             return
         await drive.delete_shard(address)
         self._removed += 1
@@ -131,7 +140,7 @@ class OrphanScan:
         """Return what an owner names, perhaps as of a moment ago: enough to keep, not to remove."""
         known = self._remembered.get(owner)
         if known is None:
-            known = await self._named_data(owner)
+            known = await self._users.named(owner)
             self._remember(owner, known)
         return known
 

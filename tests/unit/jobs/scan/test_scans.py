@@ -15,7 +15,7 @@ from atoll.core.formats.register_record import store_key
 from atoll.core.quorum.messages import Accept, Seal, Stamp, Value
 from atoll.drives.contract import PackedShard, ShardAddress, ShardShape
 from atoll.drives.kv import Put, Table
-from atoll.jobs.scan.orphans import ORPHAN_AGE_MS, OrphanScan
+from atoll.jobs.scan.orphans import ORPHAN_AGE_MS, DataUsers, OrphanScan
 from atoll.jobs.scan.tombstones import TombstoneScan
 from atoll.jobs.scan.uploads import ATTEMPTS_MAX, UploadScan
 from atoll.jobs.worker import Budget, State
@@ -42,19 +42,28 @@ def age(world, by_ms=ORPHAN_AGE_MS + 3_600_000):
     world.clock.now_ns += by_ms * NS_PER_MS
 
 
-def make_orphans(world):
+def make_orphans(world, drives=None, named_data=None):
     return OrphanScan(
         "orphans",
-        world.drives,
+        drives or world.drives,
         world.repairer,
         world.names,
-        named_data=world.objects.named_data,
+        users=DataUsers(
+            named=named_data or world.objects.named_data,
+            is_held=world.registers.reclaimer.holds,
+        ),
         clock=world.clock,
     )
 
 
 def count_shards(world):
     return sum(1 for _ in world.shard_keys())
+
+
+async def free_all(world):
+    """Free what waits for the end of its grace."""
+    while world.registers.reclaimer.depth:
+        await world.registers.reclaimer.step()
 
 
 async def plant(world, key=b"never", index=0):
@@ -184,14 +193,7 @@ def test_shards_without_a_readable_page_stay():
 
         await plant(world)
         age(world)
-        scan = OrphanScan(
-            "orphans",
-            world.drives,
-            world.repairer,
-            world.names,
-            named_data=unreadable,
-            clock=world.clock,
-        )
+        scan = make_orphans(world, named_data=unreadable)
         await run_worker(scan, BUDGET)
         assert (scan.status().failed, count_shards(world)) == (1, 1)
 
@@ -215,14 +217,7 @@ def test_shards_of_unknown_owners_stay(owner):
                 raise AssertionError("removed what nobody knows")
 
         age(world)
-        scan = OrphanScan(
-            "orphans",
-            {"d0": Listing()},
-            world.repairer,
-            world.names,
-            named_data=world.objects.named_data,
-            clock=world.clock,
-        )
+        scan = make_orphans(world, drives={"d0": Listing()})
         await run_worker(scan, BUDGET)
         assert scan.status().done == 1
         assert key in drive.shards.bodies
@@ -291,6 +286,24 @@ def test_a_set_without_its_quorum_does_not_end_the_scan():
     run(check)
 
 
+def test_what_a_reader_of_a_replaced_version_still_needs_stays():
+    async def check(world):
+        await world.put(b"k", PACKED)
+        age(world)
+        opened = await world.objects.open(BUCKET, ObjectKey(b"k"))
+        await world.put(b"k", b"another")
+        await run_worker(make_orphans(world), BUDGET)
+        assert b"".join([bytes(chunk) async for chunk in opened.stream()]) == PACKED
+        await opened.close()
+        # Until its grace is over the reclaimer keeps it for readers that are about to pin it.
+        await run_worker(make_orphans(world), BUDGET)
+        assert count_shards(world) == 4
+        await free_all(world)
+        assert count_shards(world) == 0
+
+    run(check)
+
+
 # ── uploads ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -309,7 +322,7 @@ def test_a_stale_upload_is_ended_and_its_bytes_are_freed_in_the_end():
         old = UploadScan("uploads", world.objects, world.clock, age_s=7 * 86_400)
         await run_worker(old, BUDGET)
         assert old.status().repaired == 1
-        await run_worker(make_orphans(world), BUDGET)
+        await free_all(world)
         assert count_shards(world) == 0
 
     run(check)
