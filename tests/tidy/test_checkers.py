@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tidy import docstrings, documents, frozen, layers, parameters, sizes, state, totality, words
+from tidy import (
+    docstrings,
+    documents,
+    faults,
+    frozen,
+    layers,
+    parameters,
+    sizes,
+    state,
+    totality,
+    words,
+)
 from tidy.tree import Excuse, Finding, Source, apply_excuses
 
 Checker = Callable[[Iterable[Source]], Iterator[Finding]]
@@ -185,6 +196,20 @@ def test_files_named_in_documents_must_exist(tmp_path: Path) -> None:
     text = "`src/put.py` and `src/get.py`"
     found = [finding.where for finding in documents.find_named_files(text, tmp_path, "none")]
     assert found == ["src/get.py"]
+
+
+def test_faults_and_their_tests_must_pair() -> None:
+    tests = [Source("tests/cluster/test_kill.py", "def test_s01_s12_kill(): ...\n")]
+    row = "| {} | killed | nothing | {} |\n"
+    whole = row.format(1, "`test_kill.py`") + row.format(12, "`test_kill.py`")
+    assert not list(faults.find_untold_faults(("page", whole), tests))
+    for bad, finding in [
+        (row.format(1, "`test_kill.py`"), "fault 12 does not name test_kill.py"),
+        (whole + row.format(2, "`test_kill.py`"), "fault 2 has no test_s02_… in test_kill.py"),
+        (whole + row.format(3, "none"), "fault 3 names no test"),
+    ]:
+        found = faults.find_untold_faults(("page", bad), tests)
+        assert [one.message for one in found] == [finding]
 
 
 def test_undocumented_names_are_found() -> None:

@@ -10,7 +10,7 @@ from atoll.config.schema import ENTRIES
 from atoll.s3 import errors as s3_errors
 from atoll.s3.registry import load_actions
 from atoll.s3.routes import table_rows
-from tidy import documents, frozen, layers, totality
+from tidy import documents, faults, frozen, layers, totality
 from tidy.tree import ROOT, read_sources, render
 
 PACKAGE = ROOT / "src" / "atoll"
@@ -73,6 +73,13 @@ def test_architecture_maps_the_tree() -> None:
         *documents.find_map_gaps(text, _packages()),
         *documents.find_named_files(text, ROOT, "src/atoll"),
     ]
+    assert not found, render(found)
+
+
+def test_the_page_of_faults_names_their_tests() -> None:
+    path = "docs/operations/faults.md"
+    page = (path, (ROOT / path).read_text("utf-8"))
+    found = list(faults.find_untold_faults(page, read_sources("tests")))
     assert not found, render(found)
 
 
