@@ -70,6 +70,8 @@ class NodeProcess:
         self.files_max = files_max
         self.fresh = fresh
         self.port = 0
+        #: The line in which the node said where it serves.
+        self.said = ""
         self.start_s = 0.0
         self._process: subprocess.Popen[str] | Forked | None = None
         self._keys: tuple[str, str] | None = None
@@ -202,6 +204,7 @@ class NodeProcess:
         if found is None:
             code = self.wait(10.0)
             raise StartFailed(code, self.errors)
+        self.said = line
         self.port = int(found.group(1))
 
     def _end(self, number: int, within_s: float) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,27 @@ def test_a_node_that_rebuilds_a_drive_stops_cleanly(node: NodeProcess, client: S
         # The rebuild of the blank drive begins at once; the stop meets it anywhere.
     assert node.stop() == 0, node.errors
     assert "Traceback" not in node.errors
+
+
+def test_a_closed_terminal_is_a_clean_stop_but_for_a_node_under_nohup(tmp_path: Path) -> None:
+    with NodeProcess(tmp_path, drives=1) as node:
+        node.signal(signal.SIGHUP)
+        assert node.wait(30.0) == 0, node.errors
+        assert "stopping" in node.errors
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with NodeProcess(tmp_path, drives=1, fresh=True) as node:
+            node.signal(signal.SIGHUP)
+            with S3Client(node) as client:
+                assert client.put("/box", b"").status == 200
+            assert node.stop() == 0, node.errors
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
+
+
+def test_all_addresses_are_announced_by_one_that_every_client_knows(tmp_path: Path) -> None:
+    with NodeProcess(tmp_path, drives=1, options=["--listen", ":0"]) as node:
+        assert node.said.count("http://127.0.0.1:") == 2, node.said
 
 
 def test_a_node_under_load_stops_cleanly_and_forgets_nothing(

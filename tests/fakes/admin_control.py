@@ -51,6 +51,8 @@ class FakeControl:
         self.calls = []
         self.raises = None
         self.known_jobs = {}
+        #: Members of the one drive that differ from a broken one.
+        self.drive = {}
         self.final = {"state": JobState.DONE, "repaired": 3, "damaged": 3}
 
     def _note(self, *call):
@@ -80,20 +82,19 @@ class FakeControl:
 
     async def drives(self):
         self._note("drives")
-        return (
-            DriveView(
-                drive_id="drive-a",
-                path="/mnt/d1",
-                metadata_path="/mnt/d1/db",
-                state="missing",
-                reason="no such directory",
-                total_bytes=100 << 30,
-                free_bytes=25 << 30,
-                is_full=False,
-                records=1_000_000,
-                sets=(0,),
-            ),
+        broken = DriveView(
+            drive_id="drive-a",
+            path="/mnt/d1",
+            metadata_path="/mnt/d1/db",
+            state="missing",
+            reason="no such directory",
+            total_bytes=100 << 30,
+            free_bytes=25 << 30,
+            is_full=False,
+            records=1_000_000,
+            sets=(0,),
         )
+        return (msgspec.structs.replace(broken, **self.drive),)
 
     async def start_heal(self, request):
         self._note("heal", request)

@@ -59,21 +59,6 @@ class AdminApi:
     async def __call__(self, request: Request) -> Response:
         """Answer one request. Never raises."""
         try:
-            return await self._answer(request)
-        except StoreError as exc:
-            status = find_status(exc)
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                _LOG.warning("admin request %s: %s", request.request_id, exc)
-            return render_error(request, status, type(exc).__name__, exc.message)
-        except Exception:  # noqa: BLE001 (the boundary of a front end)
-            # A bug becomes one answer and one log record, never a dead connection.
-            _LOG.exception("admin request %s failed", request.request_id)
-            return render_error(
-                request, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", "An error of the node."
-            )
-
-    async def _answer(self, request: Request) -> Response:
-        try:
             path = request.path.decode("ascii")
         except UnicodeDecodeError:
             path = ""
@@ -95,10 +80,32 @@ class AdminApi:
                 f"This path answers {allow}.",
                 {"allow": allow},
             )
-        return await self._call(request, route, item_id)
+        return await self._answer(request, route, item_id)
 
-    async def _call(self, request: Request, route: Route, item_id: str) -> Response:
-        admitted = await self._gate.admit(request, route.action)
+    async def _answer(self, request: Request, route: Route, item_id: str) -> Response:
+        """Answer a request whose route is known, labelled for the access log and the metrics."""
+        principal = "-"
+        try:
+            admitted = await self._gate.admit(request, route.action)
+            principal = admitted.access_key
+            response = await self._call(request, route, item_id, admitted)
+        except StoreError as exc:
+            status = find_status(exc)
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                _LOG.warning("admin request %s: %s", request.request_id, exc)
+            response = render_error(request, status, type(exc).__name__, exc.message)
+        except Exception:  # noqa: BLE001 (the boundary of a front end)
+            # A bug becomes one answer and one log record, never a dead connection.
+            _LOG.exception("admin request %s failed", request.request_id)
+            response = render_error(
+                request, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", "An error of the node."
+            )
+        response.action, response.principal = route.action, principal
+        return response
+
+    async def _call(
+        self, request: Request, route: Route, item_id: str, admitted: Admitted
+    ) -> Response:
         body = await _read_body(admitted)
         value = await route.handle(self._control, Asked(item_id, body))
         if request.method != "GET":

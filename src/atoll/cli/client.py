@@ -1,8 +1,7 @@
 """The admin API from the caller's side: sign, send, decode; plus finding the key pair.
 
-Owns      signatures by botocore (an implementation that is not ours: it proves the gate), the
-          meaning of status codes for exit codes, and where credentials are looked for.
-Does not  print or poll.
+Owns      the meaning of status codes for exit codes, and where credentials are looked for.
+Does not  compute signatures (signing.py), print or poll.
 Pair      flag, variable or atoll.yaml; else the newest `credentials` file of the drives named by
           --drive or by the configuration; else of ./data/*.
 """
@@ -15,9 +14,6 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from atoll.admin.control import (
     DriveView,
@@ -28,15 +24,15 @@ from atoll.admin.control import (
     StatusView,
 )
 from atoll.admin.routes import PREFIX
+from atoll.base.errors import AuthorizationMalformed
 from atoll.cli.exits import CliFailure, ExitCode
-from atoll.cli.tools import Tools
+from atoll.cli.tools import Signer, Tools
 from atoll.cli.transport import Outgoing, Reply, Transport
 from atoll.config.credentials import KeyPair
 from atoll.config.explain import SettingRow
 from atoll.config.load import Configuration
 from atoll.iam.root import find_stored_pair
 
-_SERVICE: Final = "s3"
 _FALLBACK: Final = "data"
 
 _Document = TypeVar("_Document")
@@ -66,10 +62,9 @@ class _FaultDocument(msgspec.Struct):
 class NodeClient:
     """The commands of one node."""
 
-    def __init__(self, *, endpoint: str, region: str, pair: KeyPair, transport: Transport) -> None:
+    def __init__(self, *, endpoint: str, signer: Signer, transport: Transport) -> None:
         self.endpoint = endpoint
-        self._region = region
-        self._credentials = Credentials(pair.access_key, pair.secret_key)
+        self._signer = signer
         self._transport = transport
 
     def status(self) -> StatusView:
@@ -114,26 +109,12 @@ class NodeClient:
     def presign(self, method: str, path: str, expires_s: int) -> str:
         """Return a URL that allows `method` on `path` (`bucket/key`) for `expires_s` seconds."""
         url = f"{self.endpoint}/{quote(path, safe='/-_.~')}"
-        request = AWSRequest(method=method, url=url)
-        S3SigV4QueryAuth(self._credentials, _SERVICE, self._region, expires_s).add_auth(request)
-        return str(request.url)
+        return self._signer.presign(method=method, url=url, expires_s=expires_s)
 
     def _ask(self, method: str, path: str, shape: type[_Document], body: bytes = b"") -> _Document:
         url = f"{self.endpoint}{PREFIX}{path}"
-        request = AWSRequest(method=method, url=url, data=body, headers={})
-        if body:
-            request.headers["Content-Type"] = "application/json"
-        # Over TLS botocore would leave the body unsigned; the gate checks what is signed.
-        request.context["payload_signing_enabled"] = True
-        S3SigV4Auth(self._credentials, _SERVICE, self._region).add_auth(request)
-        reply = self._transport.send(
-            Outgoing(
-                method=method,
-                url=url,
-                headers={str(name): str(value) for name, value in request.headers.items()},
-                body=body,
-            )
-        )
+        headers = self._signer.sign(method=method, url=url, body=body)
+        reply = self._transport.send(Outgoing(method=method, url=url, headers=headers, body=body))
         if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
             raise self._explain(reply)
         try:
@@ -152,7 +133,9 @@ class NodeClient:
                 ExitCode.UNREACHABLE,
             )
         sentence = f"{fault.message} ({fault.code}, {reply.status})"
-        if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        is_refused = reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        # The one 400 that is about who asks: a wrong region.
+        if is_refused or fault.code == AuthorizationMalformed.__name__:
             return CliFailure(f"the node refuses: {sentence}", ExitCode.REFUSED)
         if reply.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             return CliFailure(f"the node cannot do this now: {sentence}", ExitCode.NOT_NOW)
@@ -189,7 +172,6 @@ def connect(tools: Tools, configuration: Configuration) -> NodeClient:
     pair, _ = find_pair(configuration)
     return NodeClient(
         endpoint=settings.endpoint,
-        region=settings.region,
-        pair=pair,
+        signer=tools.make_signer(pair, settings.region),
         transport=tools.make_transport(settings.timeout_s, settings.ca_file),
     )

@@ -1,6 +1,6 @@
 """`atoll credentials`: where the root pair is, its use in a shell, and its rotation.
 
-A secret is printed by `show --reveal`, `env` and `rotate --reveal` only, which exist for that.
+A secret is printed by `env` and by what has `--reveal`, which exist for that, and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,15 +12,32 @@ from urllib.parse import urlsplit
 
 import typer
 
+from atoll.admin.control import RotateView
+from atoll.base.errors import StoreError
 from atoll.cli.client import connect, find_pair
 from atoll.cli.exits import CliFailure, ExitCode
 from atoll.cli.options import JsonOption, takes_settings
 from atoll.cli.output import print_facts, print_json
-from atoll.cli.tools import tools_of
+from atoll.cli.tools import Tools, tools_of
 from atoll.config.credentials import KeyPair, generate_pair, parse_pair
 from atoll.config.load import Configuration
+from atoll.iam.root import Rotation
 
 app = typer.Typer(no_args_is_help=True)
+
+AccessKeyOption = Annotated[
+    str | None, typer.Option("--new-access-key", help="The new access key.")
+]
+SecretKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--new-secret-key",
+        help="The new secret key; `-` reads it from standard input, where nobody sees it.",
+    ),
+]
+RevealOption = Annotated[
+    bool, typer.Option("--reveal", help="Generate the pair here and print it.")
+]
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -72,27 +89,15 @@ def env(context: typer.Context, configuration: Configuration) -> None:
 def rotate(  # noqa: PLR0913 (flags)
     context: typer.Context,
     configuration: Configuration,
-    new_access_key: Annotated[
-        str | None, typer.Option("--new-access-key", help="The new access key.")
-    ] = None,
-    new_secret_key: Annotated[
-        str | None,
-        typer.Option(
-            "--new-secret-key",
-            help="The new secret key; `-` reads it from standard input, where nobody sees it.",
-        ),
-    ] = None,
+    new_access_key: AccessKeyOption = None,
+    new_secret_key: SecretKeyOption = None,
     *,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="Generate the pair here and print it.")
-    ] = False,
+    reveal: RevealOption = False,
     json: JsonOption = False,
 ) -> None:
     """Replace the root pair on all drives. The old pair is refused from then on."""
     tools = tools_of(context)
-    pair = _read_new_pair(new_access_key, new_secret_key)
-    if pair is None and reveal:
-        pair = generate_pair(tools.entropy)
+    pair = _choose_pair(new_access_key, new_secret_key, tools if reveal else None)
     parts = urlsplit(configuration.settings.endpoint)
     if pair is not None and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise CliFailure(
@@ -101,23 +106,59 @@ def rotate(  # noqa: PLR0913 (flags)
             ExitCode.USAGE,
         )
     done = connect(tools, configuration).rotate(pair)
-    facts = {
-        "access_key": done.access_key,
-        "generation": str(done.generation),
-        "written": " ".join(done.written),
-        "failed": " ".join(done.failed),
-    }
-    if pair is not None and reveal:
-        facts["secret_key"] = pair.secret_key
-    if json:
-        print_json(facts | {"written": done.written, "failed": done.failed})
-    else:
-        print_facts(facts.items())
+    _print_rotation(done, pair if reveal else None, is_json=json)
 
 
-def _read_new_pair(access_key: str | None, secret_key: str | None) -> KeyPair | None:
+@app.command("rotate-stopped")
+@takes_settings("client", "both")
+def rotate_stopped(  # noqa: PLR0913 (flags)
+    context: typer.Context,
+    configuration: Configuration,
+    new_access_key: AccessKeyOption = None,
+    new_secret_key: SecretKeyOption = None,
+    *,
+    reveal: RevealOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Replace the root pair on the drives of a node that does not run."""
+    tools = tools_of(context)
+    pair = _choose_pair(new_access_key, new_secret_key, tools if reveal else None)
+    if configuration.pair is not None:
+        raise CliFailure(
+            "the root pair is given by the configuration; change it there", ExitCode.USAGE
+        )
+    try:
+        done = tools.rotate_stopped(configuration.settings, pair, tools.entropy)
+    except StoreError as exc:
+        raise CliFailure(
+            f"cannot rotate: {exc}; where the node runs, use `{tools.program} credentials rotate`",
+            ExitCode.NOT_NOW,
+        ) from exc
+    _print_rotation(done, pair if reveal else None, is_json=json)
+
+
+def _print_rotation(
+    done: RotateView | Rotation, revealed: KeyPair | None, *, is_json: bool
+) -> None:
+    facts: dict[str, object] = {"access_key": done.access_key, "generation": done.generation}
+    facts |= {"written": done.written, "failed": done.failed}
+    if revealed is not None:
+        facts["secret_key"] = revealed.secret_key
+    if is_json:
+        print_json(facts)
+        return
+    print_facts(
+        (name, " ".join(value) if isinstance(value, tuple) else str(value))
+        for name, value in facts.items()
+    )
+
+
+def _choose_pair(
+    access_key: str | None, secret_key: str | None, generator: Tools | None
+) -> KeyPair | None:
+    """Return the pair that was given, else one by `generator`, else None: the node makes one."""
     if access_key is None and secret_key is None:
-        return None
+        return None if generator is None else generate_pair(generator.entropy)
     if access_key is None or secret_key is None:
         raise CliFailure("--new-access-key and --new-secret-key are given together", ExitCode.USAGE)
     if secret_key == "-":

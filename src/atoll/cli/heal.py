@@ -81,6 +81,12 @@ def _conclude(job: JobView, tools: Tools, *, is_json: bool) -> None:
         raise typer.Exit(code)
 
 
+def _render_total(job: JobView) -> str:
+    # The total is an estimate, and of no interest once the job has counted.
+    is_open = job.state not in FINAL_STATES
+    return f" of about {job.total:,}" if job.total and is_open else ""
+
+
 def describe_job(job: JobView) -> list[tuple[str, str]]:
     """Return a job as names and values."""
     facts = [
@@ -88,7 +94,7 @@ def describe_job(job: JobView) -> list[tuple[str, str]]:
         ("kind", job.kind.value),
         ("target", job.target or "everything"),
         ("state", job.state.value),
-        ("keys", f"{job.done:,}" + (f" of {job.total:,}" if job.total else "")),
+        ("keys", f"{job.done:,}" + _render_total(job)),
         ("bytes", render_size(job.done_bytes)),
         ("damaged", f"{job.damaged:,}"),
         ("repaired", f"{job.repaired:,}"),

@@ -41,7 +41,7 @@ GROUPS: Final = {
     "calc": Group("atoll.cli.calc"),
     "presign": Group("atoll.cli.presign"),
     "config": Group("atoll.cli.config", help="The configuration and where it comes from."),
-    "credentials": Group("atoll.cli.credentials", help="The root pair: show, env, rotate."),
+    "credentials": Group("atoll.cli.credentials", help="The root pair: show, use, rotate it."),
 }
 
 

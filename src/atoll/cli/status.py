@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import typer
 
 from atoll.admin.control import DriveView, StatusView
@@ -11,6 +13,8 @@ from atoll.cli.options import JsonOption, takes_settings
 from atoll.cli.output import print_facts, print_json, print_table
 from atoll.cli.tools import tools_of
 from atoll.config.load import Configuration
+
+_IDENTITY_SHOWN: Final = 8
 
 status_app = typer.Typer()
 drives_app = typer.Typer()
@@ -72,18 +76,12 @@ def drives(
     if json:
         print_json({"drives": found})
         return
-    columns = (
-        "path",
-        "state",
-        "sets",
-        "free#",
-        "total#",
-        "used#",
-        "records#",
-        "identity",
-        "reason",
-    )
-    print_table(columns, (_row(drive) for drive in found))
+    columns = ["path", "state", "sets", "free#", "total#", "used#", "records#", "identity"]
+    rows = [_row(drive) for drive in found]
+    if any(drive.reason for drive in found):
+        columns.append("reason")
+        rows = [(*row, drive.reason) for row, drive in zip(rows, found, strict=True)]
+    print_table(columns, rows)
 
 
 def _row(drive: DriveView) -> tuple[str, ...]:
@@ -96,6 +94,6 @@ def _row(drive: DriveView) -> tuple[str, ...]:
         render_size(drive.total_bytes),
         f"{used:.0%}" + (" full" if drive.is_full else ""),
         f"{drive.records:,}",
-        drive.drive_id,
-        drive.reason,
+        # Enough to tell drives apart on a narrow terminal; --json has all of it.
+        drive.drive_id[:_IDENTITY_SHOWN],
     )

@@ -149,7 +149,7 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[st
         key = str(loader.construct_object(key_node, deep=True))
         if key in mapping:
             raise ConfigError(
-                f"{key}: expected once, found again in line {node.start_mark.line + 1}"
+                f"{key}: expected once, found again in line {key_node.start_mark.line + 1}"
             )
         mapping[key] = loader.construct_object(value_node, deep=True)
     return mapping
@@ -217,7 +217,11 @@ def _check_pair(values: Mapping[str, object], origins: Mapping[str, Origin]) -> 
         if value is None:
             other = "secret_key" if name == "access_key" else "access_key"
             raise ConfigError(f"{name}: missing, while {other} is given by {origins[other].detail}")
-    parse_pair(str(access), str(secret))
+    try:
+        parse_pair(str(access), str(secret))
+    except ConfigError as exc:
+        name, _, what = str(exc).partition(": ")
+        raise ConfigError(f"{name} (from {origins[name].detail}): {what}") from exc
 
 
 def _find_strangers(environ: Mapping[str, str]) -> tuple[str, ...]:

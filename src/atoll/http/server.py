@@ -112,7 +112,7 @@ class Server:
         for connection in tuple(self._connections.values()):
             connection.stop()
         if not await self._wait_empty(drain_s):
-            _LOG.warning("%d connections were cut off at the stop", self.load.connections)
+            _LOG.warning("connections cut off at the stop: %d", self.load.connections)
             for task, connection in tuple(self._connections.items()):
                 connection.abort()
                 task.cancel()

@@ -9,6 +9,7 @@ Invariant a handshake sees one certificate with its own key: a new pair is loade
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import ssl
@@ -45,10 +46,10 @@ class TlsContexts:
         """Load the files.
 
         Raises
-            OSError: a file cannot be read, or (SSLError) is not a certificate with its key.
+            OSError: a file cannot be read, or is not a certificate with its key; the error names
+                it.
         """
-        stamp = _stamp(files)
-        return cls(files, _load(files), stamp)
+        return cls(files, _load(files), _stamp(files))
 
     def current(self, now_s: float) -> ssl.SSLContext:
         """Return the context for a connection accepted at `now_s` on a steady clock."""
@@ -58,29 +59,35 @@ class TlsContexts:
         return self._context
 
     def expire_check(self) -> None:
-        """Look at the files when the next connection comes, however soon that is (SIGHUP)."""
+        """Look at the files when the next connection comes, however soon that is."""
         self._checked_s = float("-inf")
 
     def _reload(self) -> None:
+        stamp = _stamp(self._files)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
         try:
-            stamp = _stamp(self._files)
-            if stamp == self._stamp:
-                return
-            self._stamp = stamp
             self._context = _load(self._files)
         except OSError as exc:
             # Certificate and key are rarely replaced in one instant: the stamp changes again with
             # the second file, and the pair is tried again.
-            _LOG.warning("the changed TLS files are not used: %s: %s", self._files.cert, exc)
+            _LOG.warning("the changed TLS files are not used: %s: %s", exc.filename, exc.strerror)
         else:
             _LOG.info("TLS certificate reloaded: %s", self._files.cert)
 
 
 def _stamp(files: TlsFiles) -> object:
-    return tuple(
-        (state.st_mtime_ns, state.st_size, state.st_ino)
-        for state in (os.stat(files.cert), os.stat(files.key))
-    )
+    """Return what changes when a file does; a file that cannot be looked at has a stamp too."""
+    return _stamp_one(files.cert), _stamp_one(files.key)
+
+
+def _stamp_one(path: Path) -> object:
+    try:
+        state = os.stat(path)
+    except OSError as exc:
+        return exc.errno
+    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _load(files: TlsFiles) -> ssl.SSLContext:
@@ -88,8 +95,17 @@ def _load(files: TlsFiles) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
-    # An encrypted key would ask on the terminal for its password; here that is an error.
-    context.load_cert_chain(files.cert, files.key, password=_no_password)
+    # The library does not say which file it could not open.
+    for path in (files.cert, files.key):
+        path.open("rb").close()
+    try:
+        # An encrypted key would ask on the terminal for its password; here that is an error.
+        context.load_cert_chain(files.cert, files.key, password=_no_password)
+    except ssl.SSLError as exc:
+        # Its number is not one of the system's.
+        reason = (exc.reason or str(exc)).replace("_", " ").lower()
+        sentence = f"expected a certificate in PEM that {files.key} is the key of, found: {reason}"
+        raise OSError(errno.EINVAL, sentence, str(files.cert)) from exc
     return context
 
 

@@ -2,7 +2,7 @@
 
 Owns      the process: allocator, garbage collector, event loop, signals, the order of start and
           stop.
-Stop      SIGTERM or SIGINT: no new connections, requests in flight finish within `drain_s`,
+Stop      SIGTERM, SIGINT or SIGHUP: no new connections, requests in flight finish within `drain_s`,
           background work is cancelled, drives write what they must remember and are closed.
 """
 
@@ -14,7 +14,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Final
 
@@ -24,7 +24,9 @@ from atoll.admin.control import Started
 from atoll.base.clock import SystemClock, SystemEntropy
 from atoll.config.addresses import ListenAddress, render_url
 from atoll.config.load import Configuration
+from atoll.config.schema import Settings
 from atoll.http.limits import HttpLimits
+from atoll.http.listen import Address
 from atoll.http.server import Server
 from atoll.http.service import HttpService
 from atoll.node.build import Node
@@ -82,6 +84,13 @@ def _tune_process() -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
 
+def _stop_signals() -> Iterator[signal.Signals]:
+    yield from (signal.SIGTERM, signal.SIGINT)
+    # The terminal was closed. Under nohup that is meant to change nothing.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield signal.SIGHUP
+
+
 async def _serve(
     configuration: Configuration,
     announce: Callable[[Started], None],
@@ -89,7 +98,7 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _stop_signals():
         loop.add_signal_handler(number, stop.set)
     settings = configuration.settings
     clock, entropy = SystemClock(), SystemEntropy()
@@ -120,6 +129,13 @@ async def _serve(
             background.cancel()
 
 
+def _listened(address: Address, settings: Settings) -> ListenAddress:
+    """Return an address as it was configured, with the port that was bound."""
+    # A socket for all addresses says that it is bound to those of IPv6, and takes IPv4 as well.
+    is_all = address.host == "::" and any(not one.host for one in settings.listen)
+    return ListenAddress("" if is_all else address.host, address.port)
+
+
 def _started(node: Node, server: Server) -> Started:
     settings = node.configuration.settings
     is_tls = settings.tls_cert is not None
@@ -127,8 +143,7 @@ def _started(node: Node, server: Server) -> Started:
     return Started(
         version=version("atoll"),
         endpoints=tuple(
-            render_url(ListenAddress(address.host, address.port), is_tls=is_tls)
-            for address in server.addresses
+            render_url(_listened(address, settings), is_tls=is_tls) for address in server.addresses
         ),
         region=settings.region,
         credentials_path=None if path is None else str(path),

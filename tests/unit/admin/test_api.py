@@ -55,6 +55,23 @@ def test_every_route_answers_the_admitted_caller(route):
     assert len(control.calls) == 1
 
 
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.action)
+def test_every_answer_says_for_the_log_what_was_asked_and_by_whom(route):
+    control = FakeControl()
+    path = PREFIX + route.path.replace("{id}", "job-1")
+
+    def labels(headers=SIGNED):
+        api = AdminApi(control=control, gate=FakeGate())
+        response = asyncio.run(api(make_request(route.method, path, headers=headers)))
+        return response.action, response.principal
+
+    control.known_jobs["job-1"] = make_job()
+    assert labels() == (route.action, "AKIDROOT")
+    control.raises = errors.QuorumLost()
+    assert labels() == (route.action, "AKIDROOT")
+    assert labels(headers=()) == (route.action, "-")
+
+
 @pytest.mark.parametrize(
     "path",
     ["", "/", "/nothing", "/jobs/", "/jobs/a/b", "/jobs/..", "/jobs/%2e", "/status/", "//status"],

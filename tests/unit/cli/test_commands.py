@@ -7,7 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from atoll.admin.control import HealRequest, JobState
-from atoll.base.errors import BucketNotFound, Conflict, QuorumLost, Throttled
+from atoll.base.errors import (
+    AuthorizationMalformed,
+    BucketNotFound,
+    Conflict,
+    QuorumLost,
+    Throttled,
+)
 from atoll.base.ids import ClusterId
 from atoll.cli.exits import CliFailure, ExitCode
 from atoll.cli.main import GROUPS, build_app
@@ -15,7 +21,9 @@ from atoll.cli.progress import RETRIES_MAX
 from atoll.cli.tools import Tools
 from atoll.config.credentials import KeyPair
 from atoll.config.schema import entries_for
+from atoll.drives.identity import DriveLocked
 from atoll.iam.credential_file import StoredPair, write_credential_file
+from atoll.iam.root import Rotation
 from fakes.admin_control import FakeControl, FakeGate, FakeTransport, make_job
 
 KEYS = {"ATOLL_ACCESS_KEY": "AKIDROOT", "ATOLL_SECRET_KEY": "rootsecret"}
@@ -54,6 +62,8 @@ class Shell:
         self.clock = SteppingClock()
         self.made = []
         self.sleep = self.clock.sleep
+        #: What rotations of a stopped node come to, in turn.
+        self.stopped = []
 
     def run(self, *arguments, environ=KEYS, stdin=None):
         tools = Tools(
@@ -63,8 +73,15 @@ class Shell:
             sleep=lambda seconds: self.sleep(seconds),
             make_transport=self._make_transport,
             run_node=lambda configuration, announce: None,
+            rotate_stopped=self._rotate_stopped,
         )
         return CliRunner().invoke(build_app(), list(arguments), obj=tools, input=stdin)
+
+    def _rotate_stopped(self, settings, pair, entropy):
+        outcome = self.stopped.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def _make_transport(self, timeout_s, ca_file):
         self.made.append((timeout_s, ca_file))
@@ -92,6 +109,14 @@ def test_drives_lists_them(shell):
     assert json.loads(shell.run("drives", "--json").stdout)["drives"][0]["drive_id"] == "drive-a"
 
 
+def test_drives_fit_a_narrow_terminal_where_all_is_well(shell):
+    shell.control.drive = {"drive_id": "0123456789abcdef" * 2, "state": "ok", "reason": ""}
+    header, row = shell.run("drives").stdout.splitlines()
+    assert "reason" not in header
+    assert row.rstrip().endswith(" 01234567")
+    assert len(row.rstrip()) < 80
+
+
 @pytest.mark.parametrize(
     ("arguments", "request_"),
     [
@@ -105,7 +130,7 @@ def test_heal_starts_what_was_asked_and_follows_it_to_the_end(shell, arguments, 
     assert result.exit_code == ExitCode.OK
     assert shell.control.calls[0] == ("heal", request_)
     assert shell.control.calls.count(("job", "job-1")) == 3
-    assert "100 of 100" in result.stdout
+    assert "keys          100 " in result.stdout
     assert "repaired" in result.stdout
 
 
@@ -215,6 +240,13 @@ def test_wrong_credentials_are_refused(shell):
     assert "the node refuses" in result.stderr
 
 
+def test_a_wrong_region_is_refused(shell):
+    shell.control.raises = AuthorizationMalformed("the region 'a' is wrong; expecting 'b'")
+    result = shell.run("status")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "expecting 'b'" in result.stderr
+
+
 def test_a_node_that_cannot_be_reached(shell):
     shell.transport.raises = [CliFailure("cannot reach it", ExitCode.UNREACHABLE)]
     assert shell.run("status").exit_code == ExitCode.UNREACHABLE
@@ -306,6 +338,21 @@ def test_rotate_reveals_a_pair_made_here_when_asked(shell):
     pair = shell.control.calls[0][1]
     assert (document["access_key"], document["secret_key"]) == (pair.access_key, pair.secret_key)
     assert document["written"] == ["/mnt/d1", "/mnt/d2"]
+    assert document["generation"] == 2
+
+
+def test_rotate_of_a_stopped_node_asks_nobody(shell):
+    done = Rotation(access_key="NEW", generation=3, written=("/mnt/d1",), failed=())
+    shell.stopped = [done, DriveLocked("Another process owns this drive.", path="/mnt/d1")]
+    arguments = ("credentials", "rotate-stopped")
+    assert "NEW" in shell.run(*arguments, environ={}).stdout
+    locked = shell.run(*arguments, environ={})
+    assert locked.exit_code == ExitCode.NOT_NOW
+    assert "/mnt/d1" in locked.stderr
+    given = shell.run(*arguments)
+    assert given.exit_code == ExitCode.USAGE
+    assert "given by the configuration" in given.stderr
+    assert shell.transport.sent == []
 
 
 def test_rotate_sends_no_secret_over_a_plain_network(shell):

@@ -9,6 +9,7 @@ from atoll.admin.control import HealRequest
 from atoll.base.errors import SignatureMismatch
 from atoll.cli.client import NodeClient
 from atoll.cli.exits import CliFailure
+from atoll.cli.signing import BotoSigner
 from atoll.cli.transport import Reply
 from atoll.config.credentials import KeyPair
 from atoll.s3.sigv4.canonical import canonical_pairs
@@ -32,9 +33,8 @@ class Keeper:
 
 def sign(endpoint, call):
     keeper = Keeper()
-    client = NodeClient(
-        endpoint=endpoint, region="eu-1", pair=KeyPair("AKID", SECRET), transport=keeper
-    )
+    signer = BotoSigner(KeyPair("AKID", SECRET), "eu-1")
+    client = NodeClient(endpoint=endpoint, signer=signer, transport=keeper)
     with pytest.raises(CliFailure):
         call(client)
     return keeper.sent[0]

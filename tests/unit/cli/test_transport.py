@@ -7,6 +7,7 @@ import pytest
 
 from atoll.cli.client import NodeClient
 from atoll.cli.exits import CliFailure, ExitCode
+from atoll.cli.signing import BotoSigner
 from atoll.cli.transport import ANSWER_BYTES_MAX, HttpTransport, Outgoing
 from atoll.config.credentials import KeyPair
 
@@ -17,6 +18,8 @@ class OneAnswer:
     def __init__(self, answer):
         self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # A client that fails before it connects must not leave the thread waiting.
+        self._listener.settimeout(5)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self.request = b""
@@ -108,8 +111,7 @@ def test_what_is_not_an_atoll_node_is_told(answer, code):
     with OneAnswer(answer) as (server, url):
         client = NodeClient(
             endpoint=url,
-            region="us-east-1",
-            pair=KeyPair("AKID", "secretsecret"),
+            signer=BotoSigner(KeyPair("AKID", "secretsecret"), "us-east-1"),
             transport=HttpTransport(timeout_s=2, ca_file=None),
         )
         with pytest.raises(CliFailure, match="Atoll node") as caught:

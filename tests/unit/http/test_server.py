@@ -224,7 +224,7 @@ def _client_context() -> ssl.SSLContext:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make certificates")
 def test_tls_follows_its_files_and_keeps_the_old_pair_when_the_new_is_broken(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
         files = _make_certificate(tmp_path, "alpha")
@@ -240,6 +240,13 @@ def test_tls_follows_its_files_and_keeps_the_old_pair_when_the_new_is_broken(
             files.key.write_text("no key")
             _, name = await talk(address, request, context=_client_context())
             assert name == "beta"
+            files.key.unlink()
+            for _ in range(2):
+                _forget_check(server)
+                _, name = await talk(address, request, context=_client_context())
+                assert name == "beta"
+            told = [one for one in caplog.messages if "not used" in one]
+            assert [("No such file" in one) for one in told] == [False, True]
             answer, _ = await talk(address, request + b"\0" * 64)
             assert not answer.startswith(b"HTTP/1.1 200")
 
@@ -254,6 +261,12 @@ def test_a_listener_without_certificate_leaves_nothing_open(tmp_path: Path) -> N
             async with serving(echo, LOCAL, secure):
                 pytest.fail("it must not open")
         assert caught.group_contains(FileNotFoundError, match="no.pem")
+        missing.cert.write_text("no certificate")
+        missing.key.write_text("no key")
+        with pytest.raises(ExceptionGroup) as caught:
+            async with serving(echo, LOCAL, secure):
+                pytest.fail("it must not open")
+        assert caught.group_contains(OSError, match=r"expected a certificate .*no\.key.*no\.pem")
 
     run(test)
 
