@@ -7,8 +7,9 @@ Steps     1 put a fresh token into the object's head; 2 upload `open` → `compl
           refused; 4 upload → `completed`, or back to `open`; 5 part registers go.
 Invariant a token enters a head once and leaves it once, so step 3 takes effect once: whoever finds
           it gone knows that the completion was applied, as long as the upload names the token.
-Crash     after any step: whoever looks at the upload next goes on from there. A token whose attempt
-          died between 1 and 2 is dropped when the upload ends.
+Crash     after any step: who completes or aborts the upload next goes on from there; expiry and
+          the deletion of the bucket take it back, as far as it was not applied. A token whose
+          attempt died between 1 and 2 is dropped when the upload ends.
 Source    docs/design/multipart.md
 """
 
@@ -98,6 +99,19 @@ class _Consuming:
         chain.insert(Entry(completion.version))
         chain.adopt(completion.version)
         self.verdict = Verdict.APPLIED
+
+
+class _Refusing:
+    """The edit that refuses a token which was not consumed."""
+
+    def __init__(self, completion: Completion) -> None:
+        self._token = completion.token
+
+    def __call__(self, chain: Chain) -> None:
+        for index, one in enumerate(chain.pending):
+            if one.token == self._token and not one.refused:
+                chain.pending[index] = PendingUpload(one.token, one.upload_id, refused=True)
+                chain.touched = True
 
 
 class _Placing:
@@ -257,6 +271,17 @@ class UploadCompleter:
         elif record.state is not UploadState.COMPLETED:
             return None
         return load_version(name.key, completion.version, is_latest=True)
+
+    async def take_back(self, name: UploadName, record: UploadRecord) -> None:
+        """Reopen an upload whose completion nobody goes on with, unless it was applied.
+
+        Its caller was never told that it was. The key may have been written since, and a version
+        that comes now would replace what was acknowledged.
+        """
+        if record.completion is not None:
+            cell = object_cell(name.incarnation, name.key)
+            await self._foundation.editor.change(None, cell, _Refusing(record.completion))
+            await self.finish(name, record)
 
     async def _mark_completed(self, name: UploadName, completion: Completion) -> bool:
         now_ns = self._foundation.clock.time_ns()

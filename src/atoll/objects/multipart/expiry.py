@@ -78,7 +78,7 @@ class UploadExpirer:
         raise UploadNotFound(upload_id=name.upload_id)
 
     async def end(self, name: UploadName) -> None:
-        """End an upload in whatever state it is, and forget it."""
+        """End an upload in whatever state it is, and forget it; a completion is not made now."""
         for _ in range(_ATTEMPTS_MAX):
             record = await self._uploads.read(name)
             if record is not None and record.state is UploadState.OPEN:
@@ -88,7 +88,7 @@ class UploadExpirer:
             if record.state in (UploadState.ABORTED, UploadState.COMPLETED):
                 await self._ender.clear(name, record)
                 return
-            await self._completer.finish(name, record)
+            await self._completer.take_back(name, record)
 
     async def end_incarnation(self, incarnation: bytes) -> None:
         """End all uploads of a bucket that is being deleted, and parts left without one."""

@@ -507,6 +507,38 @@ def test_stale_uploads_expire_and_fresh_ones_stay() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("write", range(1, 6))
+def test_a_stopped_completion_that_expires_replaces_nothing(write: int) -> None:
+    async def run() -> None:
+        rig = Rig()
+        await rig.make_bucket()
+        upload = await begin(rig)
+        part = await add(rig, upload, 1, b"completed")
+        seen = 0
+
+        def one(call: Call) -> Fault | None:
+            nonlocal seen
+            seen += call.verb == "write"
+            return Fault.LOST if call.verb == "write" and seen >= write else None
+
+        rig.registers.faults = one
+        with suppress(Unavailable):
+            await rig.store.complete_upload(completion(upload, part))
+        rig.registers.faults = None
+        await rig.put(KEY, b"acknowledged since")
+        start: bytes | None = b""
+        while start is not None:
+            step = await rig.store.expire_uploads(older_than_ns=1 << 63, budget=9, start=start)
+            start = step.next_start
+        assert await read_all(await rig.store.open(BUCKET, KEY)) == b"acknowledged since"
+        assert not rig.registers.live_keys(b"u/") + rig.registers.live_keys(b"p/")
+        assert await rig.named() == set(rig.bytes.contents)
+        with pytest.raises(UploadNotFound):
+            await rig.store.complete_upload(completion(upload, part))
+
+    asyncio.run(run())
+
+
 def test_a_lost_answer_of_the_first_step_makes_no_version() -> None:
     async def run() -> None:
         rig = Rig()
