@@ -48,6 +48,8 @@ Reads of sub-resources that cannot be set answer as on a bucket that never set t
 enforce their owner, so `x-amz-object-ownership: BucketOwnerEnforced` is accepted; it is not kept,
 and GetBucketOwnershipControls answers as where nothing was set.
 
+A conditional delete that names a version compares with that version, else with the current one.
+
 CORS is not enabled for any bucket: a preflight (`OPTIONS`) answers `403 AccessForbidden`.
 """
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from atoll.base.errors import Malformed, StoreError
+from atoll.base.errors import InvalidArgument, Malformed, StoreError, VersionNotFound
 from atoll.base.limits import DELETE_KEYS_MAX, DELETES_AT_ONCE_MAX
-from atoll.base.names import parse_object_key
+from atoll.base.names import VersionId, parse_object_key
 from atoll.objects.values import DeleteResult
 from atoll.s3.call import Answer, Call, Document, Field
 from atoll.s3.errors import classify
@@ -68,11 +68,28 @@ async def _work(
 async def _delete_one(call: Call, row: Document) -> DeleteResult:
     assert call.bucket is not None
     key = parse_object_key((text(row, "Key") or "").encode())
-    wanted = version_id(row)
+    wanted = _wanted(row)
     conditions = delete_conditions(row, "ETag")
     action = "DeleteObject" if wanted is None else "DeleteObjectVersion"
     call.service.authorise(call.principal, action, call.bucket, key)
     return await call.service.store.delete(call.bucket, key, wanted, conditions)
+
+
+def _wanted(row: Document) -> VersionId | None:
+    """Return the version a row names.
+
+    Raises
+        InvalidArgument: it is named, but empty.
+        VersionNotFound: no version ever has such an id. S3 says so of a row, though it calls the
+            id of a whole request invalid.
+    """
+    try:
+        return version_id(row)
+    except InvalidArgument as exc:
+        named = text(row, "VersionId")
+        if not named:
+            raise
+        raise VersionNotFound(version_id=named) from exc
 
 
 def _deleted_row(row: Document, result: DeleteResult) -> Document:

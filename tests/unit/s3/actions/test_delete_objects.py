@@ -52,6 +52,7 @@ def test_versions_and_markers(bench):
         {"Key": "a", "VersionId": marker},
         {"Key": "a", "VersionId": version.version_id},
         {"Key": "a", "VersionId": ""},
+        {"Key": "a", "VersionId": "no-such-form"},
     ]
     parsed = run(bench, rows)
     assert parsed["Deleted"] == [
@@ -64,7 +65,8 @@ def test_versions_and_markers(bench):
         {"Key": "a", "VersionId": version.version_id},
     ]
     assert [(row["Code"], row["Message"]) for row in parsed["Errors"]] == [
-        ("InvalidArgument", "Version id cannot be the empty string")
+        ("InvalidArgument", "Version id cannot be the empty string"),
+        ("NoSuchVersion", "The specified version does not exist."),
     ]
 
 
