@@ -61,6 +61,8 @@ class Members:
         drives = on.drives
         turn = (key[-1] if key else 0) % len(drives)
         rotated = drives[turn:] + drives[:turn]
-        if all(drive_id in self._drives for drive_id in drives):
-            return rotated
-        return tuple(sorted(rotated, key=lambda drive_id: drive_id not in self._drives))
+        present = self._drives
+        for drive_id in drives:
+            if drive_id not in present:
+                return tuple(sorted(rotated, key=lambda one: one not in present))
+        return rotated

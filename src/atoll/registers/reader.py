@@ -92,10 +92,10 @@ class Reader:
     async def _with_inline(self, spot: Spot, round_: Round[Shown], newest: Record) -> Record:
         """Return the newest record with its inline bytes, asking a drive that holds it if need
         be."""
-        order = self._proposer.members.ordered(spot.on, spot.key)
         for index, shown in round_.oks:
             if shown.record is not None and shown.record.ballot == newest.ballot and index == 0:
                 return shown.record
+        order = self._proposer.members.ordered(spot.on, spot.key)
         holders = [
             order[index]
             for index, shown in round_.oks
