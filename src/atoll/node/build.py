@@ -91,7 +91,7 @@ class Node:
             entropy=entropy,
             cpu=self.cpu,
             watchers=Watchers(
-                lambda cell, ref, drives: self.upkeep.damaged(ref),
+                lambda cell, ref, drives: self.upkeep.degraded(ref),
                 lambda ref, index, reason: self.upkeep.damaged(ref),
             ),
         )

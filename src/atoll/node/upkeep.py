@@ -37,6 +37,8 @@ from atoll.objects.stripes import StripeStore
 from atoll.objects.stripes.repair import ShardRepairer
 from atoll.registers.store import Registers
 
+#: By when a register names bytes that were just written: its turn, and a write with all retries.
+NAMED_WITHIN_S: Final = 60.0
 _DAY_S: Final = 86_400.0
 #: Soon after a start, so that a node that is restarted every day is scanned too.
 _FIRST_SCAN_S: Final = 3600.0
@@ -92,6 +94,10 @@ class Upkeep:
     def hint(self, set_index: int, key: bytes) -> None:
         """A register or its data may lack redundancy."""
         self.hints.add(set_index, key)
+
+    def degraded(self, ref: DataRef) -> None:
+        """Bytes were written without some drives; a register is about to name them."""
+        self.hints.add(ref.set_index, ref.key, after_s=NAMED_WITHIN_S)
 
     def damaged(self, ref: DataRef) -> None:
         """A read found a shard damaged or missing."""

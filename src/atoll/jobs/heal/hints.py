@@ -2,9 +2,10 @@
 
 Hints     are accelerators: a hint that is lost (full queue, restart) is found again by a sweep or
           scrub.
-Once      a key is in the queue at most once. What cannot be healed now is tried again after pauses
-          that double, at most `ATTEMPTS_MAX` times; then its drives are noted as lacking
-          something.
+Once      a key waits in the queue at most once. A hint at the key that is being healed, or at bytes
+          that a register is yet to name, is looked at later.
+Retries   what cannot be healed now is tried again after pauses that double, at most `ATTEMPTS_MAX`
+          times; then its drives are noted as lacking something.
 Never     holds up other keys for one whose drives are away.
 """
 
@@ -74,6 +75,8 @@ class HintWorker:
         #: Keys that wait for their next attempt → attempts that failed; in `_due` by time.
         self._waiting: dict[_Where, int] = {}
         self._due: list[tuple[float, _Where]] = []
+        #: The key that is being healed.
+        self._present: _Where | None = None
         self._wake = asyncio.Event()
         self._done = self._failed = 0
         self._sum = Healed()
@@ -84,15 +87,26 @@ class HintWorker:
         """Return the number of keys queued."""
         return len(self._ready) + len(self._waiting)
 
-    def add(self, set_index: int, key: bytes) -> None:
-        """Queue a key. Called from anywhere on the loop; never blocks."""
+    def add(self, set_index: int, key: bytes, *, after_s: float = 0.0) -> None:
+        """Queue a key, to be healed `after_s` seconds from now at the earliest.
+
+        Called from anywhere on the loop; never blocks.
+        """
         where = (set_index, key)
-        if where in self._ready or where in self._waiting:
+        if where == self._present:
+            # What is hinted at may be newer than what is being looked at.
+            after_s = max(after_s, RETRY_FIRST_S)
+        elif where in self._ready and not after_s:
+            return
+        if where in self._waiting:
             return
         if self.depth >= self._hints_max:
             self._failed += 1
             return
-        self._ready[where] = 0
+        if after_s:
+            self._postpone(where, 0, after_s)
+        else:
+            self._ready[where] = 0
         self._wake.set()
 
     async def step(self, budget: Budget) -> State:
@@ -100,8 +114,11 @@ class HintWorker:
         self._take_due()
         end_bytes = self._sum.size_bytes + budget.size_bytes
         for _ in range(min(budget.rows, len(self._ready))):
-            where = next(iter(self._ready))
-            healed = await self._heal(where)
+            where = self._present = next(iter(self._ready))
+            try:
+                healed = await self._heal(where)
+            finally:
+                self._present = None
             # Only now: a step that is cancelled begins again with the same key.
             attempts = self._ready.pop(where)
             self._note(where, attempts, healed)
@@ -135,21 +152,22 @@ class HintWorker:
         if not healed.later and self._absences.covers(healed.left):
             self._done += 1
         elif attempts + 1 < ATTEMPTS_MAX:
-            self._postpone(where, attempts + 1)
+            self._postpone(where, attempts + 1, RETRY_FIRST_S * 2**attempts)
         else:
             self._failed += 1
             self._absences.note(healed.left)
 
-    def _postpone(self, where: _Where, attempts: int) -> None:
+    def _postpone(self, where: _Where, attempts: int, pause_s: float) -> None:
+        if where not in self._waiting:
+            heapq.heappush(self._due, (asyncio.get_running_loop().time() + pause_s, where))
         self._waiting[where] = attempts
-        due_s = asyncio.get_running_loop().time() + RETRY_FIRST_S * 2 ** (attempts - 1)
-        heapq.heappush(self._due, (due_s, where))
 
     def _take_due(self) -> None:
         now_s = asyncio.get_running_loop().time()
         while self._due and self._due[0][0] <= now_s:
             where = heapq.heappop(self._due)[1]
-            self._ready[where] = self._waiting.pop(where)
+            attempts = self._waiting.pop(where)
+            self._ready.setdefault(where, attempts)
 
     async def wait(self) -> None:
         """Return when a key is queued, or one that waits is due."""

@@ -4,13 +4,24 @@ import asyncio
 
 import pytest
 
-from atoll.base.errors import QuorumLost
+from atoll.base.errors import DriveFull, QuorumLost
 from atoll.base.names import ObjectKey
 from atoll.base.streams import WholeBody
+from atoll.core.formats.data_ref import strip_owner
+from atoll.core.formats.object_record import (
+    NOT_INLINE,
+    NULL_VERSION,
+    ObjectHead,
+    VersionRecord,
+    encode_head,
+)
 from atoll.jobs.heal.healer import Depth, Healed
 from atoll.jobs.heal.hints import ATTEMPTS_MAX, HintWorker
 from atoll.jobs.worker import Budget, State
 from atoll.objects.contract import PutRequest
+from atoll.objects.keys import object_cell
+from atoll.objects.stripes import Watchers
+from atoll.registers.contract import Change
 from fakes.shard_cluster import content, make_map
 from fakes.world import BUCKET, World
 
@@ -51,6 +62,12 @@ class Account:
 def make(healer, account=None):
     made = make_map(4)
     return HintWorker(healer, lambda: made, account or Account())
+
+
+def version_of(ref):
+    return VersionRecord(
+        NULL_VERSION, False, 0, ref.size_bytes, "etag", NOT_INLINE, strip_owner(ref)
+    )
 
 
 async def advance(worker):
@@ -105,6 +122,86 @@ def test_what_can_never_be_given_to_a_drive_is_noted_in_the_end():
             await advance(worker)
         assert account.noted == ["d3"]
         assert worker.status().queued == 0
+
+    asyncio.run(main())
+
+
+def test_a_hint_at_the_key_that_is_being_healed_is_looked_at_again():
+    async def main():
+        healer = ScriptedHealer()
+        worker = make(healer)
+        heal = healer.heal_owner
+
+        async def heal_and_hint(*asked):
+            if not healer.healed:
+                worker.add(0, b"a")
+            return await heal(*asked)
+
+        healer.heal_owner = heal_and_hint
+        worker.add(0, b"a")
+        await worker.step(BUDGET)
+        assert (healer.healed, worker.depth) == ([b"a"], 1)
+        await advance(worker)
+        assert (healer.healed, worker.depth) == ([b"a", b"a"], 0)
+
+    asyncio.run(main())
+
+
+def test_a_key_that_fails_and_is_hinted_at_meanwhile_waits_once():
+    async def main():
+        healer = ScriptedHealer({b"a": [QuorumLost()]})
+        worker = make(healer)
+        heal = healer.heal_owner
+
+        async def heal_and_hint(*asked):
+            if not healer.healed:
+                worker.add(0, b"a")
+            return await heal(*asked)
+
+        healer.heal_owner = heal_and_hint
+        worker.add(0, b"a")
+        await worker.step(BUDGET)
+        assert (worker.depth, len(worker._due)) == (1, 1)
+        await advance(worker)
+        assert (healer.healed, worker.depth) == ([b"a", b"a"], 0)
+
+    asyncio.run(main())
+
+
+def test_bytes_written_without_a_drive_are_healed_once_a_register_names_them():
+    async def main():
+        async with World() as world:
+            worker = HintWorker(world.healer, world.current, Account())
+            lacking = world.drives[world.on.drives[3]]
+            told = []
+            world.stripes._watchers = Watchers(
+                lambda _, ref, drives: told.append(ref), lambda *_: None
+            )
+
+            def refuse(shards):
+                raise DriveFull
+
+            put_shards, lacking.put_shards = lacking.put_shards, refuse
+            cell = object_cell((await world.objects.head_bucket(BUCKET)).incarnation, b"k")
+            ref = await world.stripes.write_whole(cell, content(100_000))
+            assert told == [ref]
+            worker.add(ref.set_index, ref.key, after_s=60.0)
+            lacking.put_shards = put_shards
+            # The register does not name the bytes yet; healing now would find nothing to do.
+            assert await worker.step(BUDGET) is State.IDLE
+            assert worker.depth == 1
+            change = Change(
+                True,
+                b"",
+                encode_head(ObjectHead([version_of(ref)], [], [])),
+                b"",
+                (ref.data_id,),
+            )
+            await world.registers.write(cell, lambda _: change)
+            await world.settle()
+            await advance(worker)
+            assert (worker.status().repaired, worker.depth) == (1, 0)
+            assert len(lacking.shards.bodies) == 1
 
     asyncio.run(main())
 
