@@ -59,6 +59,7 @@ from atoll.drives.contract import (
     ShardInfo,
     ShardShape,
 )
+from atoll.drives.facts import Facts
 from atoll.drives.io import WorkThreads
 from atoll.drives.reserve import Capacity, FileSystemRoom
 from atoll.drives.rocks import RocksKv
@@ -168,20 +169,11 @@ class LocalDrive:
         disk = WorkThreads(f"disk-{drive_id[:8]}")
         rooms = Rooms(place, clock)
         database = place.metadata_path / DATABASE_DIRECTORY
-        reason = "is blank" if is_blank else ""
-        damage = ""
-        try:
-            kv, acceptor = await _open_database(database, commits, rooms, clock)
-        except RecordCorrupt as exc:
-            damage = str(exc)
-        if damage:
-            # Not inside the handler: the error's frames keep cursors, and with them the database,
-            # open.
-            reason = damage
-            await commits.run(lambda: _set_aside(database))
-            kv, acceptor = await _open_database(database, commits, rooms, clock)
+        kv, acceptor, damage = await _open_or_replace(database, commits, rooms, clock)
+        reason = damage or ("is blank" if is_blank else "")
         facts = acceptor.facts
         if facts.owner and facts.owner != drive_id:
+            await kv.close()
             raise DriveStale(
                 "The database is another drive's.", expected=drive_id, found=facts.owner
             )
@@ -363,6 +355,19 @@ class _Closers:
             await self._commits.close()
 
 
+async def _open_or_replace(
+    database: Path, commits: WorkThreads, rooms: Rooms, clock: Clock
+) -> tuple[RocksKv, Acceptor, str]:
+    """Open a database, or an empty one in the place of a damaged one; also return the damage."""
+    try:
+        return *await _open_database(database, commits, rooms, clock), ""
+    except RecordCorrupt as exc:
+        damage = str(exc)
+    # Not inside the handler: the error's frames keep cursors, and with them the database, open.
+    await commits.run(lambda: set_database_aside(database))
+    return *await _open_database(database, commits, rooms, clock), damage
+
+
 async def _open_database(
     database: Path, commits: WorkThreads, rooms: Rooms, clock: Clock
 ) -> tuple[RocksKv, Acceptor]:
@@ -376,8 +381,36 @@ async def _open_database(
         raise
 
 
-def _set_aside(database: Path) -> None:
-    """Move a damaged database to where a person can look at it. Blocks."""
+async def read_owner(place: LocalPlace) -> str:
+    """Return whose database lies at the place, "" where there is none that can be read.
+
+    Raises
+        FormatUnknown: a later version wrote it.
+        DriveFault: the device does not work.
+    """
+    if not has_database(place):
+        return ""
+    threads = WorkThreads("owner", threads_max=1)
+    database = place.metadata_path / DATABASE_DIRECTORY
+    try:
+        kv = await threads.run(lambda: RocksKv.open(database, threads))
+        try:
+            return Facts.load(kv).owner
+        finally:
+            await kv.close()
+    except RecordCorrupt:
+        return ""
+    finally:
+        await threads.close()
+
+
+def has_database(place: LocalPlace) -> bool:
+    """Return whether anything was ever stored at the place's metadata path."""
+    return (place.metadata_path / DATABASE_DIRECTORY / "db").exists()
+
+
+def set_database_aside(database: Path) -> None:
+    """Move a database that does not count to where a person can look at it. Blocks."""
     aside = database.with_name(database.name + ".damaged")
     if aside.exists():
         shutil.rmtree(aside)

@@ -23,7 +23,16 @@ from atoll.base.clock import Clock, Entropy
 from atoll.base.errors import DriveFault, FormatUnknown, RecordCorrupt, StoreError
 from atoll.base.ids import DriveId
 from atoll.core.placement.cluster_map import ClusterMap
-from atoll.core.placement.formation import Claim, Formation, Seat, Unreadable, form
+from atoll.core.placement.formation import (
+    Bereft,
+    Claim,
+    Formation,
+    FormationError,
+    Found,
+    Seat,
+    Unreadable,
+    form,
+)
 from atoll.core.placement.sets import Layout
 from atoll.drives.identity import (
     DriveIdentity,
@@ -31,7 +40,14 @@ from atoll.drives.identity import (
     read_identity,
     write_identity,
 )
-from atoll.drives.local import LocalDrive, LocalPlace
+from atoll.drives.local import (
+    DATABASE_DIRECTORY,
+    LocalDrive,
+    LocalPlace,
+    has_database,
+    read_owner,
+    set_database_aside,
+)
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,19 +77,22 @@ class Roster:
 
         Raises
             DriveLocked: another process owns one of them.
-            FormationError: they form no cluster.
+            FormationError: they form no cluster, or no drive of a set has its database.
             FormatUnknown: a later version wrote an identity; nothing was changed.
         """
         locks: list[DriveLock] = []
         try:
             for place in places:
                 locks += _take_locks(place)
+            found = [await _claim(place) for place in places]
             formation = form(
-                [_claim(place) for place in places],
+                found,
                 layout,
                 new_id=lambda: entropy.random_bytes(16).hex(),
                 new_seed=entropy.random_u64,
             )
+            _refuse_without_databases(places, formation)
+            _set_predecessors_aside(places, found, formation)
             raised = _raise_generations(places, formation)
             roster = await cls._open_drives(places, formation, clock)
             roster._note_generations(places, raised)
@@ -176,20 +195,61 @@ def _take_locks(place: LocalPlace) -> list[DriveLock]:
     return locks
 
 
-def _claim(place: LocalPlace) -> Claim | Unreadable | None:
+async def _claim(place: LocalPlace) -> Found:
     try:
         found = read_identity(place.path)
     except RecordCorrupt as exc:
         return Unreadable(reason=str(exc))
-    if found is None:
+    if found is not None:
+        return Claim(
+            drive_id=DriveId(found.drive_id),
+            generation=found.generation,
+            map=found.map,
+            generations=found.generations,
+            is_formed=found.is_formed,
+        )
+    try:
+        owner = await read_owner(place)
+    except (DriveFault, FormatUnknown) as exc:
+        return Unreadable(reason=str(exc))
+    if not owner:
         return None
-    return Claim(
-        drive_id=DriveId(found.drive_id),
-        generation=found.generation,
-        map=found.map,
-        generations=found.generations,
-        is_formed=found.is_formed,
-    )
+    reason = f"{place.path} is blank while {place.metadata_path} holds the database of {owner}"
+    return Bereft(owner=DriveId(owner), reason=reason)
+
+
+def _refuse_without_databases(places: Sequence[LocalPlace], formation: Formation) -> None:
+    """Refuse a start in which no drive of a set would be left to rebuild the others from.
+
+    Databases are not lost all at once; metadata paths are forgotten.
+
+    Raises
+        FormationError: such a set; nothing was changed.
+    """
+    if formation.is_first:
+        return
+    seated = [
+        (place, seat)
+        for place, seat in zip(places, formation.seats, strict=True)
+        if seat.drive_id is not None and not seat.is_blank
+    ]
+    for on in formation.map.sets:
+        here = [place for place, seat in seated if seat.drive_id in on.drives]
+        if here and not any(has_database(place) for place in here):
+            wanted = ", ".join(str(place.metadata_path / DATABASE_DIRECTORY) for place in here)
+            raise FormationError(
+                f"set {on.index}: no drive has its database, so that none can be rebuilt; expected "
+                f"them at {wanted}; check metadata_paths"
+            )
+
+
+def _set_predecessors_aside(
+    places: Sequence[LocalPlace], found: Sequence[Found], formation: Formation
+) -> None:
+    """Clear the metadata path of each replaced drive, before its replacement has an identity."""
+    for place, claim, seat in zip(places, found, formation.seats, strict=True):
+        if isinstance(claim, Bereft) and seat.drive_id is not None:
+            set_database_aside(place.metadata_path / DATABASE_DIRECTORY)
 
 
 def _raise_generations(places: Sequence[LocalPlace], formation: Formation) -> set[DriveId]:

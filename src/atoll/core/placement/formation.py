@@ -8,6 +8,9 @@ First start no path has an identity of a formed cluster: every path becomes a dr
             nothing and are made anew, under the same drive ids.
 Blank       a path without identity takes the place of a member that is not there, under a new
             drive id and a new epoch.
+            Where its metadata path still holds the database of the member it replaces, that one is
+            set aside. The database of any other drive is left alone and the path refused: metadata
+            paths were mixed up.
 Foreign     a drive of another cluster than most drives is refused, never wiped.
 Clone       of two paths with one drive id the one with the lower generation is refused.
 Rewound     every start raises each drive's generation and all drives note all generations; a drive
@@ -49,6 +52,17 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Bereft(msgspec.Struct, frozen=True, kw_only=True):
+    """A path without identity whose metadata path holds the database of `owner`."""
+
+    owner: DriveId
+    #: A sentence that names both paths.
+    reason: str
+
+
+Found = Claim | Unreadable | Bereft | None
+
+
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one path. `drive_id` is None when the drive is refused, with the reason."""
 
@@ -75,7 +89,7 @@ class Formation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def form(
-    found: Sequence[Claim | Unreadable | None],
+    found: Sequence[Found],
     layout: Layout,
     *,
     new_id: Callable[[], str],
@@ -89,17 +103,15 @@ def form(
         FormationError: no cluster has most drives, or there are more paths than members.
     """
     claims = [claim if isinstance(claim, Claim) else None for claim in found]
-    damaged = {i: claim for i, claim in enumerate(found) if isinstance(claim, Unreadable)}
     if not any(claim is not None and claim.is_formed for claim in claims):
-        if damaged:
-            raise FormationError(
-                f"no drive says which cluster it is of; {next(iter(damaged.values())).reason}"
-            )
+        for claim in found:
+            if isinstance(claim, Unreadable | Bereft):
+                raise FormationError(f"no drive says which cluster it is of; {claim.reason}")
         return _form_first(claims, layout, new_id, new_seed)
     cluster_id = _winning_cluster(claims)
     seats: list[Seat | None] = [
-        Seat(drive_id=None, reason=damaged[index].reason) if index in damaged else None
-        for index in range(len(claims))
+        Seat(drive_id=None, reason=claim.reason) if isinstance(claim, Unreadable) else None
+        for claim in found
     ]
     members: list[tuple[int, Claim]] = []
     for index, claim in enumerate(claims):
@@ -114,7 +126,26 @@ def form(
     newest = max((claim.map for _, claim in members), key=lambda found: found.epoch)
     noted = _noted_generations([claim for _, claim in members])
     _seat_members(members, newest, noted, seats)
-    return _seat_blanks(seats, newest, noted, new_id)
+    bereft = {index: claim for index, claim in enumerate(found) if isinstance(claim, Bereft)}
+    owners = _judge_bereft(bereft, newest, seats)
+    return _seat_blanks(seats, newest, owners, new_id)
+
+
+def _judge_bereft(
+    bereft: dict[int, Bereft], newest: ClusterMap, seats: list[Seat | None]
+) -> dict[int, DriveId]:
+    """Refuse paths with the database of somebody else; return whom the others take the seat of."""
+    known = {drive_id for on in newest.sets for drive_id in on.drives}
+    seated = {seat.drive_id for seat in seats if seat is not None}
+    for index, claim in bereft.items():
+        if claim.owner in seated:
+            why = "which is at another path; check the order of metadata_paths"
+        elif claim.owner not in known:
+            why = "which is none of this cluster's; check metadata_paths"
+        else:
+            continue
+        seats[index] = Seat(drive_id=None, reason=f"{claim.reason}, {why}")
+    return {index: claim.owner for index, claim in bereft.items() if seats[index] is None}
 
 
 def _form_first(
@@ -185,7 +216,7 @@ def _seat_members(
 def _seat_blanks(
     seats: list[Seat | None],
     newest: ClusterMap,
-    noted: dict[str, int],
+    owners: dict[int, DriveId],
     new_id: Callable[[], str],
 ) -> Formation:
     order = list(dict.fromkeys(drive_id for on in newest.sets for drive_id in on.drives))
@@ -200,7 +231,9 @@ def _seat_blanks(
                 f"{len(seats)} paths were named, but the cluster has {len(order)} drives and all "
                 "are here; name only the drives of the cluster"
             )
-        preferred = order[index] if index < len(order) and order[index] in vacant else vacant[0]
+        wanted = [owners.get(index), *order[index : index + 1]]
+        preferred = next((drive_id for drive_id in wanted if drive_id in vacant), vacant[0])
+        assert preferred is not None
         vacant.remove(preferred)
         renamed[preferred] = DriveId(new_id())
         seats[index] = Seat(drive_id=renamed[preferred], is_blank=True, reason="is blank")
