@@ -72,13 +72,17 @@ def test_s07_full_drives_refuse_writes_and_serve_everything_else(
         # Small objects would take long to fill a drive: most of the room is taken from outside.
         for drive in node.drives:
             (drive / "ballast").write_bytes(bytes(_DRIVE_BYTES - 28 * _MIB))
+    upload = client.create_upload("/box/parts")
+    assert client.put_part("/box/parts", upload, 1, make_content("part", size)).status == 200
     kept = _fill(client, "k", size)
     assert len(kept) > 5
-    upload_refused = client.put("/box/again", make_content("again", size))
-    assert upload_refused.status in (503, 507)
+    assert client.put("/box/again", make_content("again", size)).status in (503, 507)
+    part = client.put_part("/box/parts", upload, 2, make_content("part", size))
+    assert part.status in (503, 507)
     _check(client, kept[:: max(1, len(kept) // 20)], size)
     assert len(list(client.list_keys("box"))) == len(kept)
-    # Deletes are what a full drive is asked for.
+    # Deletes are what a full drive is asked for, and uploads can be given up.
+    assert client.call("DELETE", "/box/parts", query={"uploadId": upload}).status == 204
     gone = kept[: len(kept) // 2]
     for key in gone:
         assert client.delete(key).status == 204

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from atoll.base.errors import BucketNotFound, OutcomeUnknown, PreconditionFailed
+from atoll.base.errors import (
+    BucketNotFound,
+    DriveFull,
+    OutcomeUnknown,
+    PreconditionFailed,
+    StorageFull,
+)
 from atoll.base.ids import Ballot
 from atoll.core.quorum.messages import Detail, Record, Restore, Stamp, Value
 from atoll.drives.contract import NOTHING_COPIED
@@ -103,6 +109,67 @@ def test_a_page_is_no_longer_than_asked_where_drives_miss_different_records() ->
         assert found == keys
 
     play(check)
+
+
+# ── room ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("full", [(0, 1), (0, 3), (2, 3), (1, 2, 3), (0, 1, 2, 3)])
+@pytest.mark.parametrize("before", [None, b"a"])
+def test_a_write_refused_for_want_of_room_never_comes_back(
+    full: tuple[int, ...], before: bytes | None
+) -> None:
+    async def check(world: World) -> None:
+        writer, reader = world.hosts
+        if before is not None:
+            await write(writer, before)
+        for number in full:
+            world.machines[number].is_full = True
+        large = Change(True, b"refused", b"refused", b"bytes of it")
+        with pytest.raises(StorageFull):
+            await writer.registers.write(cell_of(KEY), lambda _: large)
+        # Whatever a drive with room took of it, nobody reads it: not the one who was refused, not
+        # another, and not when there is room again.
+        assert await read(reader) == before
+        for machine in world.machines:
+            machine.is_full = False
+        assert await read(writer) == before
+        writer.crash()
+        assert await read(reader) == before
+
+    play(check, drives=4)
+
+
+def test_a_delete_waits_for_the_room_that_its_drives_make() -> None:
+    async def check(world: World) -> None:
+        host, _ = world.hosts
+        await write(host, b"a")
+        # Even a tombstone finds no room, until the drives have compacted.
+        for machine in world.machines:
+            machine.kv.next_fault = DriveFull()
+        outcome = await host.registers.write(cell_of(KEY), lambda _: Change(False))
+        assert outcome.changed
+        assert await read(host) is None
+
+    play(check, drives=4)
+
+
+def test_full_drives_show_what_a_crash_left_undecided() -> None:
+    async def check(world: World) -> None:
+        writer, reader = world.hosts
+        first = writer.registers.members.ordered(world.map.sets[0], KEY)[0]
+        others = [str(one.drive_id) for one in world.machines if one.drive_id != first]
+        gate = world.network.gate(only("accept", *others))
+        writer.run(write(writer, b"undecided"))
+        await asyncio.sleep(0.1)
+        writer.crash()
+        gate.drop()
+        gate.open()
+        for machine in world.machines:
+            machine.is_full = True
+        assert await read(reader) == b"undecided"
+
+    play(check, drives=4)
 
 
 # ── outcomes ───────────────────────────────────────────────────────────────────────────────────

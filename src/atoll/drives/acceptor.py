@@ -106,6 +106,8 @@ class Acceptor:
         self._kv = kv
         self._clock = clock
         self._has_room = has_room
+        #: Whether a value that some drive holds already may be completed on a full drive.
+        self.may_complete: Callable[[], bool] = lambda: True
         self._promises_max = promises_max
         self._rules = rules or AcceptorRules()
         self._records = StoredRecords(kv, recent_bytes_max)
@@ -211,7 +213,7 @@ class Acceptor:
         if refused is not None:
             self.refusal_count += 1
             answer.set_result(refused)
-        elif not self._has_room() and not self._shrinks(request.value, old):
+        elif not self._has_room_for(request, old):
             answer.set_exception(DriveFull(key=request.key))
         else:
             self._queue_accept(request, stored, old, answer)
@@ -235,7 +237,7 @@ class Acceptor:
         if refused is not None:
             self.refusal_count += 1
             answer.set_result(refused)
-        elif request.value.live and not self._has_room():
+        elif not self._has_room_for(request, None):
             answer.set_exception(DriveFull(key=request.key))
         else:
             self._queue_accept(request, stored, None, answer)
@@ -268,6 +270,13 @@ class Acceptor:
             if any(ballot_clock(data_id) < oldest for data_id in request.introduces):
                 return Refused(Refusal.OLD_DATA, BALLOT_ZERO)
         return None
+
+    def _has_room_for(self, request: Accept, old: Record | None) -> bool:
+        if self._has_room() or self._shrinks(request.value, old):
+            return True
+        # Without it, what a crash or a full drive left undecided could not be read until there is
+        # room again.
+        return request.completes and self.may_complete()
 
     @staticmethod
     def _shrinks(value: Value, old: Record | None) -> bool:

@@ -103,6 +103,14 @@ class Rooms:
                 self._has_room = True
         return self._has_room
 
+    def may_complete(self) -> bool:
+        """Return whether half of the reserve is free: the other half is for deletes alone."""
+        try:
+            self.metadata.check(-self.metadata.reserve(self.metadata.measure()) // 2)
+        except DriveFault:
+            return False
+        return True
+
     def owe(self, owed_bytes: Callable[[], int]) -> None:
         """Count what the database has still to write, on the file system that holds it."""
         self.metadata.owed_bytes = owed_bytes
@@ -373,7 +381,9 @@ async def _open_database(
 ) -> tuple[RocksKv, Acceptor]:
     kv = await commits.run(lambda: RocksKv.open(database, commits))
     try:
-        return kv, Acceptor(kv, clock, has_room=rooms.has_room)
+        acceptor = Acceptor(kv, clock, has_room=rooms.has_room)
+        acceptor.may_complete = rooms.may_complete
+        return kv, acceptor
     except Damaged:
         # What cannot be read can perhaps not be closed in order either; the damage is the news.
         with contextlib.suppress(StoreError):

@@ -101,8 +101,9 @@ class RegisterStore(Protocol):
     """Linearizable registers.
 
     Errors    Rejected from `decide`; Contended, QuorumLost, StorageFull, OutcomeUnknown;
-              RecordCorrupt when all copies are bad. Only a write that raised OutcomeUnknown or
-              StorageFull, or was cancelled, may become visible later.
+              RecordCorrupt when all copies are bad. Only a write that raised OutcomeUnknown, or
+              was cancelled, may become visible later; or StorageFull, if a message of it is
+              delivered a second time when there is room again.
     Deadline  callers bound calls with `asyncio.timeout`; a cancelled write may or may not be
               applied.
     """

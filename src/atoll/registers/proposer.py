@@ -15,7 +15,7 @@ Once      a write carries one write id through all its retries; a retry first lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -82,7 +82,8 @@ class Lost(Exception):  # noqa: N818 (a signal inside this package, never raised
         self.refused = Refusal.BALLOT in reasons
         self.sealed = Refusal.SEALED in reasons
         self.sealed_count = reasons.count(Refusal.SEALED)
-        self.full = any(isinstance(exc, DriveFull) for _, exc in round_.faults)
+        #: Calls whose drive had no room and took nothing.
+        self.full = [index for index, exc in round_.faults if isinstance(exc, DriveFull)]
         self.needed = round_.needed
         self.reached = len(round_.oks)
         self.causes = round_.causes()
@@ -124,8 +125,10 @@ class Proposer:
         self._writes += 1
         return WriteId(self.ballots.proposer.to_bytes(8, "big") + self._writes.to_bytes(8, "big"))
 
-    async def prepare(self, spot: Spot, ballot: Ballot) -> Prepared:
-        """Hold `ballot` on a read quorum.
+    async def prepare(
+        self, spot: Spot, ballot: Ballot, *, ahead: Sequence[DriveId] = ()
+    ) -> Prepared:
+        """Hold `ballot` on a read quorum, asking the drives `ahead` before all others.
 
         Raises
             Lost: refused, or too few drives answered.
@@ -139,6 +142,8 @@ class Proposer:
         brief = Prepare(on.index, spot.key, ballot, stamp, Detail.HEAD)
         needed = self.read_quorum(spot)
         order = members.ordered(on, spot.key)
+        if ahead:
+            order = (*ahead, *(drive_id for drive_id in order if drive_id not in ahead))
         starts = [partial(_prepare, members, drive_id, brief) for drive_id in order]
         starts[0] = partial(_prepare, members, order[0], request)
         round_: Round[Promise | Refused] = Round(starts, needed=needed, is_ok=_is_promise)

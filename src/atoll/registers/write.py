@@ -22,7 +22,7 @@ from atoll.base.errors import (
     Rejected,
     StorageFull,
 )
-from atoll.base.ids import Ballot, DataId, WriteId
+from atoll.base.ids import Ballot, DataId, DriveId, WriteId
 from atoll.core.quorum.messages import Record, Value
 from atoll.registers.contract import Change, Decide, Outcome
 from atoll.registers.members import Spot
@@ -66,7 +66,7 @@ async def write_register(
     Raises
         Rejected: from `decide`, on a chosen value.
         BucketNotFound, Contended, QuorumLost: certainly not applied.
-        StorageFull: too few drives had room; what the others took may be completed later.
+        StorageFull: not applied, for want of room.
         OutcomeUnknown: an accept was sent and nobody can say whether it will be chosen.
     """
     attempt = WriteAttempt(proposer, spot, decide, seal_epoch)
@@ -90,6 +90,9 @@ class WriteAttempt:
         self._previous: Value | None = None
         #: A seal refused it: what is left to do is to find out whether it was applied before.
         self._is_sealed = False
+        #: Drives that had no room for it, when they are a read quorum: what the others may hold
+        #: of it was not chosen, and is outbid before the caller hears of the want of room.
+        self._without_room: tuple[DriveId, ...] = ()
         #: Ballots of this write that are open.
         self._open: list[Ballot] = []
 
@@ -117,12 +120,15 @@ class WriteAttempt:
         ballot = proposer.ballots.issue(index)
         self._open.append(ballot)
         try:
-            return await proposer.prepare(self._spot, ballot)
+            return await proposer.prepare(self._spot, ballot, ahead=self._without_room)
         except Lost as lost:
             # Nothing was sent at this ballot but prepares.
             self._close(ballot)
-            if lost.refused:
+            if lost.refused or (lost.full and self._last_sent is not None):
+                # A promise may take a write of the drive; one without room makes some.
                 return None
+            if lost.full:
+                raise StorageFull(needed=lost.needed, reached=lost.reached) from lost
             raise self._given_up(quorum_lost(lost, self._spot)) from lost
         except QuorumLost as exc:
             raise self._given_up(exc) from exc
@@ -148,6 +154,9 @@ class WriteAttempt:
                 # What a few drives may hold of it is outbid before the caller hears of it.
                 await self._settle(prepared)
                 raise BucketNotFound("The owner of this key is being removed.")
+            if self._without_room:
+                await self._settle(prepared)
+                raise StorageFull(without_room=len(self._without_room))
         current = newest.value if newest is not None and newest.value.live else None
         try:
             change = self._decide(current)
@@ -175,13 +184,22 @@ class WriteAttempt:
             )
         except Lost as lost:
             self._is_sealed = self._is_sealed or lost.sealed
-            if lost.full and not lost.reached:
-                raise StorageFull(needed=lost.needed, reached=lost.reached) from lost
+            # A delete goes on until a drive that is full has made room.
+            if change.live and lost.full:
+                self._note_full(lost)
             return None
         self._chosen()
         self._report_replaced(prepared.ballot, value, change, taken)
         previous = self._previous if self._previous is not None and self._previous.live else None
         return Outcome(prepared.ballot, True, value if value.live else None, previous)
+
+    def _note_full(self, lost: Lost) -> None:
+        """Take note of drives that had no room; raise StorageFull if nobody had."""
+        on = self._spot.on
+        if len(lost.full) == len(on.drives):
+            raise StorageFull(needed=lost.needed, reached=0) from lost
+        if len(lost.full) >= on.quorums.read:
+            self._without_room = tuple(on.drives[index] for index in lost.full)
 
     def _build(self, newest: Record | None, change: Change) -> tuple[Value, tuple[DataId, ...]]:
         lineage: tuple[WriteId, ...] = ()
