@@ -122,6 +122,8 @@ class Acceptor:
         if self._rules.promises_survive_restart and self.facts.floor:
             self._least = make_ballot(self.facts.floor, PROPOSER_LAST)
         self._floor_wanted = self.facts.floor
+        #: The last raise found no room: what was wanted is not what holds.
+        self._floor_failed = False
         self._highest_seen = 0
         self._pending: dict[bytes, _Pending] = {}
         self._unreadable = UnreadableRecords()
@@ -507,8 +509,8 @@ class Acceptor:
         self._floor_wanted = floor
 
         def on_durable(fault: StoreError | None) -> None:
+            self._floor_is_durable(floor, fault)
             if fault is None:
-                self.facts.floor = max(self.facts.floor, floor)
                 again()
             elif not answer.done():
                 answer.set_exception(fault)
@@ -517,12 +519,15 @@ class Acceptor:
 
     def _raise_floor_early(self) -> tuple[list[Put], OnDurable] | None:
         """Carry a floor raise along with a batch when the floor is about to be reached."""
-        if self._highest_seen == 0 or self._floor_wanted - self._highest_seen > FLOOR_LOW:
+        ahead = self.facts.floor if self._floor_failed else self._floor_wanted
+        if self._highest_seen == 0 or ahead - self._highest_seen > FLOOR_LOW:
             return None
-        floor = self._floor_wanted = self._highest_seen + FLOOR_AHEAD
+        # Never below a raise that is queued: the last of a batch is what stays.
+        floor = self._floor_wanted = max(self._floor_wanted, self._highest_seen + FLOOR_AHEAD)
         return self.facts.plan_floor(floor), lambda fault: self._floor_is_durable(floor, fault)
 
     def _floor_is_durable(self, floor: int, fault: StoreError | None) -> None:
+        self._floor_failed = fault is not None
         if fault is None:
             self.facts.floor = max(self.facts.floor, floor)
 

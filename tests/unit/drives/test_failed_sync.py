@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from atoll.base.errors import DriveIo
-from atoll.base.ids import Ballot, WriteId, clock_from_ms, make_ballot
-from atoll.core.quorum.messages import Accept, Detail, Prepare, Read, Stamp, Value
+from atoll.base.errors import DriveFull, DriveIo
+from atoll.base.ids import Ballot, WriteId, ballot_clock, clock_from_ms, make_ballot
+from atoll.core.quorum.messages import Accept, Accepted, Detail, Prepare, Read, Stamp, Value
+from atoll.drives.acceptor import Acceptor
 from fakes.entropy import StepClock
 from fakes.world import MemoryDrive
 
@@ -21,6 +22,22 @@ def ballot(number) -> Ballot:
 def accept(number) -> Accept:
     value = Value(WriteId(bytes([number]) * 16), True, b"s", b"h")
     return Accept(0, KEY, ballot(number), value, STAMP)
+
+
+def test_a_floor_that_found_no_room_is_raised_by_the_next_batch():
+    async def main():
+        drive = MemoryDrive("d0", StepClock())
+        commits = asyncio.get_running_loop().create_task(drive.acceptor.commit.run())
+        drive.kv.next_fault = DriveFull()
+        with pytest.raises(DriveFull):
+            await drive.accept(accept(1))
+        assert await drive.accept(accept(2)) == Accepted()
+        commits.cancel()
+        # After a restart the floor alone says what a damaged record may have accepted.
+        restarted = Acceptor(drive.kv.crash(), StepClock())
+        assert restarted.facts.floor >= ballot_clock(ballot(2))
+
+    asyncio.run(main())
 
 
 def test_a_prepare_that_waited_for_a_failed_sync_is_no_promise():
