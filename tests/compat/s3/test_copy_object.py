@@ -2,7 +2,7 @@
 
 import pytest
 
-from compat.answers import refused
+from compat.answers import refused, sending
 
 
 @pytest.fixture
@@ -96,3 +96,14 @@ def test_a_redirect_stays_with_its_object(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="c")["WebsiteRedirectLocation"] == "/d"
     with refused("InvalidRedirectLocation", 400):
         s3.put_object(Bucket=bucket, Key="a", Body=b"1", WebsiteRedirectLocation="b")
+
+
+def test_a_plus_in_the_header_is_a_space_and_an_escaped_one_a_plus(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a b", Body=b"space")
+    s3.put_object(Bucket=bucket, Key="a+b", Body=b"plus")
+    for key, sent in (("from space", "a+b"), ("from plus", "a%2Bb")):
+        # boto3 would escape what is not its own.
+        with sending(s3, "CopyObject", {"x-amz-copy-source": f"{bucket}/{sent}"}):
+            s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/{key}")
+    assert s3.get_object(Bucket=bucket, Key="from space")["Body"].read() == b"space"
+    assert s3.get_object(Bucket=bucket, Key="from plus")["Body"].read() == b"plus"

@@ -1,7 +1,8 @@
 """The x-amz-copy-source header: which version a copy reads.
 
-Owns      its syntax: leading slash or not, percent-decoded once as a whole, `?versionId=` behind
-          it; and the checks on the source that a copy needs before it begins.
+Owns      its syntax: leading slash or not, decoded once as a whole (a plus is a space, as in forms
+          and in S3), `?versionId=` behind it; and the checks on the source that a copy needs
+          before it begins.
 Does not  copy or evaluate conditions (the object layer).
 Invariant bucket and key pass the same constructors as those of a request line, so `..` or a second
           bucket in the header has no meaning beyond the key's own bytes; reading the source is
@@ -53,7 +54,7 @@ def parse_copy_source(value: str) -> CopySource:
         path, version = value, ""
     if _BAD_ESCAPE.search(path):
         raise _invalid("Copy Source must be URL-encoded", value)
-    decoded = unquote_to_bytes(_encode(path))
+    decoded = unquote_to_bytes(_encode(path.replace("+", " ")))
     if decoded.startswith(b"arn:"):
         raise NotSupported(feature="access points as copy source")
     bucket, slash, key = decoded.removeprefix(b"/").partition(b"/")

@@ -25,7 +25,7 @@ VERSION = "0123456789abcdef" * 2
         ("bucket/../other/key", b"../other/key", None),
         ("bucket/a%2Fb%2520c", b"a/b%20c", None),
         ("%2Fbucket%2Fkey", b"key", None),
-        ("bucket/a+b", b"a+b", None),
+        ("bucket/a+b%2Bc", b"a b+c", None),
         (f"bucket/key?versionId={VERSION}", b"key", VERSION),
         ("bucket/a%3FversionId%3Db", b"a?versionId=b", None),
         (f"bucket/a?versionId=b?versionId={VERSION}", b"a?versionId=b", VERSION),
