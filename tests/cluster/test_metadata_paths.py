@@ -54,6 +54,8 @@ def test_a_replaced_device_is_rebuilt_though_its_database_is_left(
         wait_until(lambda: client.drive_states() == ["ok"] * 4, 30.0)
     shards = node.drives[1] / "shards"
     wait_until(lambda: sum(one.is_file() for one in shards.rglob("*")) == 2, 30.0)
+    metrics = client.call("GET", "/_atoll/metrics").body.decode()
+    assert 'atoll_heal_repaired_total{kind="shard"} 2.0' in metrics
     # It counts again: with another drive gone it is needed.
     node.kill()
     shutil.rmtree(node.drives[0])

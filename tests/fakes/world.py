@@ -29,6 +29,7 @@ from atoll.objects.store import Objects, ObjectSettings
 from atoll.objects.stripes import StripeStore, Watchers
 from atoll.objects.stripes.repair import ShardRepairer
 from atoll.registers.store import Registers
+from atoll.telemetry.metrics import HealMetrics
 from fakes.entropy import CountingEntropy, StepClock
 from fakes.shard_cluster import InlineWork, make_map
 
@@ -112,8 +113,14 @@ class World:
         self.shard_repairer = ShardRepairer(
             map_source=self.current, drives=self.drives, cpu=InlineWork()
         )
+        self.heal_metrics = HealMetrics()
         self.healer = Healer(
-            self.registers.reader, self.repairer, self.names, self.shard_repairer, self.registers
+            self.registers.reader,
+            self.repairer,
+            self.names,
+            self.shard_repairer,
+            self.registers,
+            metrics=self.heal_metrics,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

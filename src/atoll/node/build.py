@@ -102,6 +102,8 @@ class Node:
             entropy,
             ObjectSettings(inline_bytes_max=configuration.settings.inline_bytes_max),
         )
+        self.metrics = Metrics()
+        self.metrics.watch_drives(self._sample_drives)
         self.upkeep = Upkeep(
             settings=configuration.settings,
             roster=roster,
@@ -109,12 +111,11 @@ class Node:
             stripes=self.stripes,
             objects=self.objects,
             cpu=self.cpu,
+            metrics=self.metrics.heal,
             clock=clock,
             entropy=entropy,
         )
         self.load = Load()
-        self.metrics = Metrics()
-        self.metrics.watch_drives(self._sample_drives)
         self.observers: tuple[ExchangeObserver, ...] = (self.metrics.requests.observe,)
         self.warnings = [*credentials.findings, *_warn_of_drives(roster)]
         #: What works on the drives by itself; ended before they are closed.

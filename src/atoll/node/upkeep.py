@@ -36,6 +36,7 @@ from atoll.objects.store import Objects
 from atoll.objects.stripes import StripeStore
 from atoll.objects.stripes.repair import ShardRepairer
 from atoll.registers.store import Registers
+from atoll.telemetry.metrics import HealMetrics
 
 #: By when a register names bytes that were just written: its turn, and a write with all retries.
 NAMED_WITHIN_S: Final = 60.0
@@ -56,6 +57,7 @@ class Upkeep:
         stripes: StripeStore,
         objects: Objects,
         cpu: WorkThreads,
+        metrics: HealMetrics,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
@@ -66,7 +68,14 @@ class Upkeep:
         self._clock = clock
         self._names = DataNames(stripes)
         shards = ShardRepairer(map_source=roster.current, drives=roster.drives, cpu=cpu)
-        self._healer = Healer(registers.reader, registers.repairer, self._names, shards, registers)
+        self._healer = Healer(
+            registers.reader,
+            registers.repairer,
+            self._names,
+            shards,
+            registers,
+            metrics=metrics,
+        )
         self.runner = Runner(pace=settings.heal_pace)
         self.ledger = Ledger(self.runner, clock, entropy)
         self.watch = DriveWatch(

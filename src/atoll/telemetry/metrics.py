@@ -174,31 +174,47 @@ class RequestMetrics:
 
 
 class HealMetrics:
-    """What heal and scrub have done since the start."""
+    """What heal, scrub and rebuilds have done to single keys since the start.
 
-    __slots__ = ("bytes_rebuilt", "failed", "registers", "rot_found", "shards")
+    Registers that a rebuild copies to a blank drive page by page are not in here.
+    """
+
+    __slots__ = (
+        "failed",
+        "read_bytes",
+        "registers_damaged",
+        "registers_repaired",
+        "shards_damaged",
+        "shards_repaired",
+    )
 
     def __init__(self) -> None:
-        self.registers = Counter()
-        self.shards = Counter()
-        self.bytes_rebuilt = Counter()
-        self.rot_found = Counter()
+        self.registers_damaged = Counter()
+        self.registers_repaired = Counter()
+        self.shards_damaged = Counter()
+        self.shards_repaired = Counter()
+        self.read_bytes = Counter()
         self.failed = Counter()
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families of heal."""
-        healed = CounterMetricFamily("atoll_heal_items", "Items rebuilt.", labels=("kind",))
-        healed.add_metric(("register",), self.registers.value)
-        healed.add_metric(("shard",), self.shards.value)
-        yield healed
+        found = CounterMetricFamily(
+            "atoll_heal_damaged", "Copies found missing or damaged.", labels=("kind",)
+        )
+        found.add_metric(("register",), self.registers_damaged.value)
+        found.add_metric(("shard",), self.shards_damaged.value)
+        yield found
+        repaired = CounterMetricFamily(
+            "atoll_heal_repaired", "Copies written again.", labels=("kind",)
+        )
+        repaired.add_metric(("register",), self.registers_repaired.value)
+        repaired.add_metric(("shard",), self.shards_repaired.value)
+        yield repaired
         yield CounterMetricFamily(
-            "atoll_heal_bytes", "Bytes rebuilt.", value=self.bytes_rebuilt.value
+            "atoll_heal_read_bytes", "Bytes of data that heal checked.", value=self.read_bytes.value
         )
         yield CounterMetricFamily(
-            "atoll_rot_found", "Damaged blocks found.", value=self.rot_found.value
-        )
-        yield CounterMetricFamily(
-            "atoll_heal_failures", "Items that could not be rebuilt.", value=self.failed.value
+            "atoll_heal_failures", "Keys with data that is lost.", value=self.failed.value
         )
 
 

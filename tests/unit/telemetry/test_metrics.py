@@ -72,7 +72,7 @@ def test_load_drives_and_heal_are_asked_at_the_scrape() -> None:
     metrics.watch_load(load)
     metrics.watch_drives(lambda: [sample])
     load.connections, load.in_flight, load.shed_requests = 7, 2, 1
-    metrics.heal.shards.add(5)
+    metrics.heal.shards_repaired.add(5)
     sync.observe(0.002)
     samples = scrape(metrics)
     drive = (("drive", "d1"),)
@@ -82,7 +82,7 @@ def test_load_drives_and_heal_are_asked_at_the_scrape() -> None:
     assert samples["atoll_drive_free_bytes", drive] == 40
     assert samples["atoll_drive_state", (*drive, ("state", "online"))] == 1
     assert samples["atoll_drive_sync_seconds_count", drive] == 1
-    assert samples["atoll_heal_items_total", (("kind", "shard"),)] == 5
+    assert samples["atoll_heal_repaired_total", (("kind", "shard"),)] == 5
 
 
 def test_two_registries_do_not_share_anything() -> None:

@@ -28,6 +28,7 @@ from atoll.objects.stripes.repair import ShardHeal
 from atoll.registers.members import Spot
 from atoll.registers.reader import Reader
 from atoll.registers.repair import Copies, Repairer
+from atoll.telemetry.metrics import HealMetrics
 
 #: Looks at a recent record whose copies differ before a drive counts as behind: it may be on its
 #: way there.
@@ -124,7 +125,10 @@ class Healer:
         names: DataNames,
         shards: ShardHealer,
         pins: Pins,
+        *,
+        metrics: HealMetrics,
     ) -> None:
+        self._metrics = metrics
         self._reader = reader
         self._repairer = repairer
         self._names = names
@@ -137,7 +141,14 @@ class Healer:
         Raises
             Unavailable: the register cannot be healed now; try again later.
         """
-        spot = Spot(on, key)
+        healed = await self._heal(Spot(on, key), depth)
+        self._metrics.read_bytes.add(healed.size_bytes)
+        if healed.failed:
+            self._metrics.failed.add()
+        return healed
+
+    async def _heal(self, spot: Spot, depth: Depth) -> Healed:
+        on = spot.on
         detail = Detail.HEAD if depth is Depth.PRESENCE else Detail.WHOLE
         healed, found = await self._heal_register(spot, detail)
         record = found.newest
@@ -178,6 +189,8 @@ class Healer:
         after = await self._repairer.inspect(spot, detail)
         stuck = lacking & after.repairable
         healed = Healed(len(lacking), len(lacking) - len(stuck), left=silent | stuck)
+        self._metrics.registers_damaged.add(healed.damaged)
+        self._metrics.registers_repaired.add(healed.repaired)
         return healed, after
 
     async def _heal_data(self, spot: Spot, record: Record, depth: Depth) -> Healed:
@@ -201,11 +214,14 @@ class Healer:
             # Data of a record that was replaced meanwhile may be gone, and is no loss.
             if not await self._is_current(spot, record):
                 return Healed()
+            self._metrics.shards_damaged.add()
             return Healed(damaged=1, failed=str(exc))
         except Unavailable as exc:
             return Healed(later=str(exc))
         finally:
             self._pins.unpin(ref.data_id)
+        self._metrics.shards_damaged.add(done.damaged)
+        self._metrics.shards_repaired.add(done.repaired)
         return Healed(done.damaged, done.repaired, done.size_bytes, left=done.left)
 
     async def _is_current(self, spot: Spot, record: Record) -> bool:

@@ -52,6 +52,8 @@ def test_a_drive_that_missed_a_write_gets_the_record():
         world.drives[late] = drive
         healed = await world.healer.heal(world.on, key, Depth.PRESENCE)
         assert (healed.damaged, healed.repaired, healed.left) == (1, 1, frozenset())
+        metrics = world.heal_metrics
+        assert (metrics.registers_damaged.value, metrics.registers_repaired.value) == (1, 1)
         found = await world.repairer.inspect(Spot(world.on, key), Detail.WHOLE)
         assert not found.behind
         assert found.newest.value.inline == SMALL
@@ -69,6 +71,10 @@ def test_missing_shards_are_written_again(body, depth):
             drive.shards.bodies.clear()
         healed = await world.healer.heal(world.on, key, depth)
         assert (healed.damaged, healed.repaired, healed.failed) == (2, 2, "")
+        metrics = world.heal_metrics
+        assert (metrics.shards_damaged.value, metrics.shards_repaired.value) == (2, 2)
+        assert metrics.read_bytes.value == healed.size_bytes
+        assert (metrics.registers_damaged.value, metrics.failed.value) == (0, 0)
         assert whole == {(d.drive_id, k): d.shards.bodies[k] for d, k in world.shard_keys()}
 
     run(check)
@@ -113,6 +119,7 @@ def test_more_damage_than_parity_is_said_and_nothing_is_written():
             drive.shards.bodies.clear()
         healed = await world.healer.heal(world.on, key, Depth.BYTES)
         assert "More shards are damaged" in healed.failed
+        assert world.heal_metrics.failed.value == 1
         assert sum(1 for _ in world.shard_keys()) == 1
 
     run(check)
