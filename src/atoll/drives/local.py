@@ -300,6 +300,12 @@ class LocalDrive:
         """Remove a shard."""
         return self.shards.delete_shard(address)
 
+    async def estimate_shards(self) -> int:
+        """Return about how many shards the drive holds, 0 when it cannot say."""
+        with contextlib.suppress(DriveFault):
+            return await self.shards.estimate_files() + self._closers.kv.estimate_packed_shards()
+        return 0
+
     # ── state ──────────────────────────────────────────────────────────────────────────────────
 
     @property

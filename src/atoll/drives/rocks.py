@@ -283,6 +283,11 @@ class RocksKv:
         count = self._tables[Table.HEADS].property_int_value("rocksdb.estimate-num-keys")
         return count or 0
 
+    def estimate_packed_shards(self) -> int:
+        """Return about how many packed shards the database holds: two rows each."""
+        rows = self._tables[Table.SHARDS].property_int_value("rocksdb.estimate-num-keys")
+        return (rows or 0) // 2
+
     async def close(self) -> None:
         """Write a last mark, flush and close."""
         if self._mark_timer is not None:

@@ -115,7 +115,7 @@ class NodeControl:
 
     async def start_scrub(self) -> JobView:
         """Start a scrub."""
-        return _show(self._node.upkeep.start_scrub())
+        return _show(await self._node.upkeep.start_scrub())
 
     def jobs(self) -> tuple[JobView, ...]:
         """Return the jobs the node remembers."""

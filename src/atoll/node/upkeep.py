@@ -141,10 +141,14 @@ class Upkeep:
             name, incarnation=bucket.incarnation, prefix=prefix.encode("utf-8", "surrogateescape")
         )
 
-    def start_scrub(self) -> Job:
+    async def start_scrub(self) -> Job:
         """Begin to read everything on all drives."""
+        keys = await self._estimate(None)
+        shards = sum([await drive.estimate_shards() for drive in self._roster.drives.values()])
         # Somebody waits for it: it is paced like heal, not like the scrub that nobody asked for.
-        return self.ledger.start(JobKind.SCRUB, self._make_scrub)
+        return self.ledger.start(
+            JobKind.SCRUB, lambda name: self._make_scrub(name, keys=keys, shards=shards)
+        )
 
     def _begin_rebuild(self, drive_id: DriveId) -> None:
         drive = self._roster.drives[drive_id]
@@ -167,11 +171,13 @@ class Upkeep:
     def _make_sweep(self, name: str, scope: SweepScope) -> Sweep:
         return Sweep(name, self._healer, self._registers.repairer, self._roster.current, scope)
 
-    def _make_scrub(self, name: str) -> Scrub:
-        sweep = self._make_sweep(name, SweepScope(depth=Depth.RECORDS))
-        return Scrub(
+    def _make_scrub(self, name: str, *, keys: int = 0, shards: int = 0) -> Scrub:
+        sweep = self._make_sweep(name, SweepScope(depth=Depth.RECORDS, total=keys))
+        scrub = Scrub(
             name, self._roster.drives, self._healer, self.hints, self._roster.current, sweep=sweep
         )
+        scrub.expect(shards)
+        return scrub
 
     def _make_scans(self) -> list[Worker]:
         repairer = self._registers.repairer

@@ -13,6 +13,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from atoll.base.errors import Damaged, DriveFault, ShardMissing
 from atoll.core.formats.shard_file import (
@@ -30,6 +31,9 @@ from atoll.drives.directories import sync_directory
 from atoll.drives.io import drive_fault
 from atoll.drives.shards.header import check_header, make_geometry, split_header
 from atoll.drives.shards.sink import SinkPlace
+
+#: Files counted one by one before the rest is estimated.
+_COUNTED_MAX: Final = 10_000
 
 
 class ShardFiles:
@@ -121,6 +125,21 @@ class ShardFiles:
                 path = f"{directory}/{name}"
                 if path > after:
                     yield path
+
+    def estimate(self) -> int:
+        """Return about how many files there are: all, or what the first directories promise.
+
+        Names are random, so every directory holds about the same number.
+        """
+        count = 0
+        for number in range(FANOUT):
+            try:
+                count += len(os.listdir(self._shards / f"{number:02x}"))
+            except OSError as exc:
+                raise drive_fault(exc) from exc
+            if count > _COUNTED_MAX:
+                return count * FANOUT // (number + 1)
+        return count
 
     def describe(self, path: str) -> ShardInfo | None:
         """Return what a file holds; None when it vanished or is no shard.

@@ -160,6 +160,10 @@ class ShardStore:
         """
         return self._threads.run(lambda: self._list(after, limit))
 
+    def estimate_files(self) -> asyncio.Future[int]:
+        """Return about how many shards are files of their own."""
+        return self._threads.run(self._files.estimate)
+
     def _list(self, after: bytes, limit: int) -> tuple[list[ShardInfo], bytes]:
         found: list[ShardInfo] = []
         if not after.startswith(_FILES):

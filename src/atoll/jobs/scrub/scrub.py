@@ -79,6 +79,7 @@ class Scrub:
         sweep: Sweep,
     ) -> None:
         self.name = name
+        self._shards_total = 0
         self._healer = healer
         self._hints = hints
         self._current_map = current_map
@@ -87,6 +88,10 @@ class Scrub:
         self._shards = self._size_bytes = self._failed = 0
         self._damaged = self._repaired = 0
         self._message = ""
+
+    def expect(self, shards: int) -> None:
+        """Show `shards` as the number of shards there are, until they are counted."""
+        self._shards_total = shards
 
     async def step(self, budget: Budget) -> State:
         """Read some shards of the next drive, or heal some registers."""
@@ -169,10 +174,11 @@ class Scrub:
     def status(self) -> Status:
         """Return progress: `done` counts shards and keys."""
         swept = self._sweep.status()
+        shards = max(self._shards, self._shards_total) if self._walks else self._shards
         return Status(
             name=self.name,
             done=self._shards + swept.done,
-            total=swept.total and swept.total + self._shards,
+            total=swept.total and swept.total + shards,
             done_bytes=self._size_bytes + swept.done_bytes,
             damaged=self._damaged + swept.damaged,
             repaired=self._repaired + swept.repaired,

@@ -20,6 +20,7 @@ from atoll.core.formats.packed_shard import Row, packed_key
 from atoll.core.formats.shard_file import CHECKSUM_BYTES, HEADER_BYTES, frame_offset
 from atoll.drives.contract import PackedShard, ShardAddress, ShardShape
 from atoll.drives.kv import Table
+from atoll.drives.shards import files
 from fakes.shard_cluster import OpenedShards, content
 
 #: Two whole stripes and a short one, more than PACKED_BYTES_MAX in all.
@@ -62,6 +63,19 @@ def test_a_shard_has_one_file_of_known_size_and_nothing_is_staged(tmp_path):
         ).relative_to(tmp_path)
         assert file.stat().st_size == HEADER_BYTES + sum(map(len, BLOCKS)) + 3 * CHECKSUM_BYTES
         assert opened.staged() == []
+
+    run(tmp_path, check)
+
+
+def test_files_are_counted_and_many_of_them_estimated(tmp_path, monkeypatch):
+    async def check(opened):
+        await write(opened.store)
+        assert await opened.store.estimate_files() == 1
+        for number in range(40):
+            (tmp_path / "shards" / "00" / f"{number}").touch()
+        assert await opened.store.estimate_files() == 41
+        monkeypatch.setattr(files, "_COUNTED_MAX", 39)
+        assert await opened.store.estimate_files() == 40 * 256
 
     run(tmp_path, check)
 

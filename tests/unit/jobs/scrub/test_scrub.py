@@ -29,11 +29,10 @@ class Hinted:
         self.keys.append((set_index, key))
 
 
-def make(world, *, healer=None, hints=None):
+def make(world, *, healer=None, hints=None, keys=0):
     healer = healer or world.healer
-    sweep = Sweep(
-        "scrub", world.healer, world.repairer, world.current, SweepScope(depth=Depth.RECORDS)
-    )
+    scope = SweepScope(depth=Depth.RECORDS, total=keys)
+    sweep = Sweep("scrub", world.healer, world.repairer, world.current, scope)
     return Scrub("scrub", world.drives, healer, hints or Hinted(), world.current, sweep=sweep)
 
 
@@ -61,6 +60,19 @@ def test_a_scrub_of_what_is_whole_reads_all_and_writes_nothing():
         assert (status.done, status.damaged, status.repaired, status.failed) == (12, 0, 0, 0)
         assert status.done_bytes > 2 * len(LARGE)
         assert shards_of(world) == before
+
+    run(check)
+
+
+def test_the_total_is_an_estimate_until_the_shards_are_counted():
+    async def check(world):
+        unknown, scrub = make(world), make(world, keys=4)
+        scrub.expect(100)
+        assert (unknown.status().total, scrub.status().total) == (0, 104)
+        await scrub.step(Budget(rows=1, size_bytes=1))
+        assert scrub.status().total == 104
+        await run_worker(scrub, BUDGET)
+        assert (scrub.status().done, scrub.status().total) == (12, 12)
 
     run(check)
 
