@@ -22,8 +22,10 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 BEFORE = b"what was there before"
 TARGET = "/box/key"
-#: A document of 2 MiB keeps the node from its other clients for a fraction of a second.
-_DOCUMENT_SECONDS_MAX = 5.0
+#: A document of 2 MiB takes a fraction of a second on an idle machine.
+_DOCUMENT_SECONDS_MAX = 15.0
+#: Less than the time after which slow clients are given up: others do not wait for that.
+_SERVED_S = 15.0
 #: What the longest document may add to the peak of a node's memory.
 _GROWTH_BYTES_MAX = 128 << 20
 
@@ -143,14 +145,14 @@ def test_a_refused_body_is_not_the_next_request(attacker: Attacker, node: NodePr
 
 
 def test_half_sent_heads_do_not_keep_others_waiting(attacker: Attacker, node: NodeProcess) -> None:
-    opened = [socket.create_connection(("127.0.0.1", node.port), 5) for _ in range(200)]
+    opened = [socket.create_connection(("127.0.0.1", node.port), 20) for _ in range(200)]
     try:
         for connection in opened:
             connection.sendall(b"PUT /box/slow HTTP/1.1\r\nHost: ")
         began = time.monotonic()
         with S3Client(node) as client:
             assert client.get(TARGET).status == 200
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < _SERVED_S
     finally:
         for connection in opened:
             connection.close()

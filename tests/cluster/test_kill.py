@@ -27,8 +27,6 @@ SEED = int(os.environ.get("ATOLL_SEED", "1"))
 #: Each test with its share of the kills: many short histories find more than one long one.
 _MIXED = 4
 _SHARE = max(1, KILLS // (2 * _MIXED))
-#: A start after a kill needs no more than this on a busy machine.
-START_S = 10.0
 
 
 def _kill_within(node: NodeProcess, chance: random.Random, longest_s: float) -> None:
@@ -46,7 +44,7 @@ def test_s01_kill_at_random_points_keeps_acknowledged_and_whole(tmp_path: Path, 
         for _ in range(_SHARE):
             with running(writers, threading.Event()):
                 _kill_within(node, chance, 0.4)
-            node.start(START_S)
+            node.start()
             for writer in writers:
                 writer.ledger.read_back(client, writer.ledger.doubtful)
         for writer in writers:
@@ -106,7 +104,7 @@ def test_s01_kill_keeps_every_acknowledged_version(tmp_path: Path) -> None:
             stop.set()
             for thread in threads:
                 thread.join(30.0)
-            node.start(START_S)
+            node.start()
         seen = _read_versions(client)
         for version, content in acknowledged.items():
             assert seen.pop(version, None) == state_of(content), version
@@ -169,7 +167,7 @@ def test_s01_kill_never_takes_back_a_counter(tmp_path: Path) -> None:
             stop.set()
             for thread in threads:
                 thread.join(30.0)
-            node.start(START_S)
+            node.start()
             first = read_state(client, "/box/counter")
             total = int(client.get("/box/counter").body)
             assert state_of(str(total).encode()) == first

@@ -20,7 +20,7 @@ _LARGE = 2_000_000
 
 def _try_put(node: NodeProcess, key: str, content: bytes) -> Answer | None:
     """Put over a new connection; None: the node had no descriptor for it."""
-    with S3Client(node, timeout_s=5.0) as client:
+    with S3Client(node, timeout_s=15.0) as client:
         try:
             return client.put(key, content)
         except Unanswered:
@@ -35,8 +35,8 @@ def test_s08_without_descriptors_load_is_shed_and_nothing_is_damaged(tmp_path: P
         idle: list[socket.socket] = []
         try:
             while node.descriptors() < 250 and len(idle) < 300:
-                idle.append(socket.create_connection(("127.0.0.1", node.port), 5.0))
-                wait_until(lambda: node.descriptors() > 0, 5.0)
+                idle.append(socket.create_connection(("127.0.0.1", node.port), 20.0))
+                wait_until(lambda: node.descriptors() > 0, 20.0)
             assert len(idle) > 50
             for number in range(6):
                 key, content = f"/box/short{number}", make_content(f"short{number}", _LARGE)
