@@ -22,9 +22,9 @@ class Chaos:
         self._world = world
         self._random = world.random
         self._pause_s = pause_s
-        self.counts: dict[str, int] = {}
         self._faults: list[tuple[int, Callable[[], Coroutine[Any, Any, None]]]] = [
             (4, self._crash_drive),
+            (4, self._crash_at_step),
             (3, self._crash_host),
             (2, self._crash_node),
             (1, self._power_cut),
@@ -45,8 +45,7 @@ class Chaos:
         while True:
             await asyncio.sleep(self._random.expovariate(1.0 / self._pause_s))
             _, fault = self._random.choices(self._faults, weights)[0]
-            name = fault.__name__.strip("_")
-            self.counts[name] = self.counts.get(name, 0) + 1
+            self._world.seen[fault.__name__.strip("_").replace("_", " ")] += 1
             self._world.start(fault())
 
     def _some_drive(self) -> Machine:
@@ -61,6 +60,32 @@ class Chaos:
         await self._spell(0.5)
         if not machine.is_up:
             machine.start()
+
+    async def _crash_at_step(self) -> None:
+        """A drive, a process or all power goes at one of the next durable steps of a drive."""
+        world = self._world
+        machine = self._some_drive()
+        left = self._random.randint(0, 8)
+        victim = self._random.choice(["drive", "drive", "process", "power"])
+
+        def on_step(machine: Machine) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                return
+            machine.on_step = lambda machine: None
+            world.seen[f"{victim} cut at a durable step"] += 1
+            if victim == "drive":
+                machine.crash()
+            elif victim == "process":
+                self._random.choice(world.hosts).crash()
+            else:
+                world.cut_power()
+
+        machine.on_step = on_step
+        await self._spell(1.0)
+        machine.on_step = lambda machine: None
+        world.power_on()
 
     async def _crash_host(self) -> None:
         host = self._random.choice(self._world.hosts)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,9 @@ class MachineSettings:
     def __init__(self, rng: random.Random, rules: AcceptorRules) -> None:
         self.random = rng
         self.rules = rules
+        self.acceptor_type = Acceptor
+        self.drives_guess_frees = False
+        self.seen: Counter[str] = Counter()
         self.sync_s = 0.001
         self.promises_max = 16_384
         self.recent_bytes_max = 1 << 20
@@ -86,11 +90,16 @@ class Machine:
         self.shards: set[tuple[bytes, DataId]] = set()
         #: Shards that a free or an orphan scan removed here.
         self.deleted: set[tuple[bytes, DataId]] = set()
+        #: Shards that went with a drive that was replaced.
+        self.lost: set[tuple[bytes, DataId]] = set()
         self.crash_count = 0
+        self.seen = settings.seen
         self._settings = settings
         self._start_task = start_task
         self._runner: asyncio.Task[None] | None = None
         self._waiting: list[Callable[[], None]] = []
+        #: Told of each durable step of this drive: its store begins a commit, or has ended one.
+        self.on_step: Callable[[Machine], None] = lambda machine: None
         self.kv = MemoryKv(self._sync_delay)
         self.acceptor: Acceptor
         self.start()
@@ -105,7 +114,8 @@ class Machine:
         """Power on: a new acceptor on what the store holds."""
         assert not self.is_up
         settings = self._settings
-        self.acceptor = Acceptor(
+        self.kv.on_step = lambda: self.on_step(self)
+        self.acceptor = settings.acceptor_type(
             self.kv,
             self.clock,
             has_room=lambda: not self.is_full,
@@ -116,8 +126,11 @@ class Machine:
         self._runner = self._start_task(self.acceptor.commit.run())
         self.is_up = True
 
-    def crash(self) -> None:
-        """Power off: what was not synced may be gone, or may be there after all."""
+    def crash(self, kept: int | None = None) -> None:
+        """Power off: what was not synced may be gone, or may be there after all.
+
+        `kept` says how many of the unsynced commits survive; None: a draw does.
+        """
         if not self.is_up:
             return
         self.is_up = self.is_paused = False
@@ -125,11 +138,19 @@ class Machine:
         self._waiting.clear()
         assert self._runner is not None
         self._runner.cancel()
-        self.kv = self.kv.crash(self._settings.random.randint(0, self.kv.unsynced_count))
+        unsynced = self.kv.unsynced_count
+        drawn = self._settings.random.randint(0, unsynced)
+        kept = drawn if kept is None else min(kept, unsynced)
+        self.seen["commit kept by a power cut"] += kept
+        self.seen["commit lost in a power cut"] += unsynced - kept
+        self.kv.on_step = lambda: None
+        self.kv = self.kv.crash(kept)
 
     def replace(self, sets: list[int], epoch: int) -> None:
         """Put a blank drive in this one's place, that knows the epoch of its placement."""
         self.crash()
+        self.seen["drive replaced"] += 1
+        self.lost |= self.shards
         facts = Facts()
         puts = facts.plan_epoch(epoch)
         for index in sets:
@@ -182,6 +203,7 @@ class Machine:
 
         def answered(done: Reply[Any]) -> None:
             if self.is_up and self.acceptor is acceptor:
+                self._note(verb, request, done)
                 respond(done)
 
         if verb == "free":
@@ -192,6 +214,19 @@ class Machine:
         else:
             getattr(acceptor, verb)(request).add_done_callback(answered)
         return True
+
+    def _note(self, verb: str, request: Any, done: Reply[Any]) -> None:
+        """Count what was answered."""
+        exc = done.exception()
+        if exc is not None:
+            self.seen[f"{verb}: {type(exc).__name__}"] += 1
+            return
+        answer = done.result()
+        said = answer.reason.name if isinstance(answer, Refused) else "ok"
+        self.seen[f"{verb}: {said}"] += 1
+        if isinstance(answer, Accepted) and self._settings.drives_guess_frees:
+            for data_id in answer.replaced:
+                self.delete_shard((request.key, data_id))
 
     def _free(self, request: Free) -> Reply[bool]:
         if not self.acceptor.may_free(request):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -87,6 +88,7 @@ class Network:
         self.slow: dict[str, float] = {}
         self.gates: list[Gate] = []
         self.sent_count = 0
+        self.seen: Counter[str] = Counter()
 
     def gate(self, wants: Callable[[Message], bool]) -> Gate:
         """Hold messages from now on."""
@@ -100,15 +102,20 @@ class Network:
         if self.gates and any(gate.takes(message, deliver) for gate in self.gates):
             return True
         draw, weather = self._random.random, self.weather
+        kind = "answer" if message.is_answer else "request"
         if self.cut and (message.source, message.target) in self.cut:
+            self.seen[f"{kind} cut off"] += 1
             return False
         if weather.loss and draw() < weather.loss:
+            self.seen[f"{kind} lost"] += 1
             return False
         factor = self.slow.get(message.source, 1.0) * self.slow.get(message.target, 1.0)
         delay_s = weather.delay_s * factor
         self._loop.call_later(delay_s * (0.2 - 0.8 * _log(draw())), deliver)
         if weather.duplicates and not message.is_answer and draw() < weather.duplicates:
             late_s = delay_s * 10 if draw() < 0.7 else weather.straggle_s
+            self.seen["request doubled"] += 1
+            self.seen["request doubled much later"] += late_s > 10.0
             self._loop.call_later(late_s * draw(), deliver)
         return True
 

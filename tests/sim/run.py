@@ -59,10 +59,11 @@ KEYS = KEYS_HOT + KEYS_COLD + KEYS_DATA
 
 
 class Report(msgspec.Struct):
-    """What a run did."""
+    """What a run did. `counts` are its operations by outcome, `seen` all else that happened."""
 
     seed: int
     counts: Counter[str]
+    seen: Counter[str]
     operations: int
     crashes: int
     virtual_s: float
@@ -79,6 +80,7 @@ def shape_of(rng: random.Random) -> Shape:
         sets=rng.choice(SETS),
         hosts=rng.randint(1, 4),
         skew_s=rng.choice([0.0, 0.2, 5.0, 3000.0]),
+        sync_s=rng.choice([0.001, 0.001, 0.02]),
         promises_max=rng.choice([4, 16_384, 16_384]),
         recent_bytes_max=rng.choice([0, 2000, 1 << 20]),
     )
@@ -111,9 +113,12 @@ async def _run(seed: int, rules: Rules, bursts: int, size: int) -> Report:
             await run.burst(number)
             await run.gap()
         await run.end()
+        for host in world.hosts:
+            host.crash()
         return Report(
             seed,
             Counter(world.history.counts),
+            Counter(world.seen),
             sum(len(ops) for ops in world.history.operations.values()),
             sum(machine.crash_count for machine in world.machines),
             world.loop.time() - began_s,
@@ -335,8 +340,10 @@ class _Run:
                 continue
             on = world.map.set_of(key)
             for data_id in found.value.data_ids:
-                gone = sum((key, data_id) in m.deleted for m in world.members(on))
-                assert gone <= on.quorums.parity, f"{key!r} names data that {gone} drives deleted"
+                shard = (key, data_id)
+                # What a fault took, heal would bring back as long as enough is left.
+                there = sum(shard in m.shards or shard in m.lost for m in world.members(on))
+                assert there >= on.quorums.data, f"{key!r} names data of {there} shards"
 
     def _check_ballots(self) -> None:
         """No two values at one ballot, anywhere."""

@@ -30,7 +30,9 @@ async def collect_tombstones(host: Host) -> int:
             rows, start = await repairer.list_page(on, start, KEYS_END, 50)
             for row in rows:
                 if repairer.is_old_tombstone(row):
-                    dropped += await repairer.drop_tombstone(Spot(on, row.key), row.ballot)
+                    is_dropped = await repairer.drop_tombstone(Spot(on, row.key), row.ballot)
+                    host.seen["tombstone dropped"] += is_dropped
+                    dropped += is_dropped
     return dropped
 
 
@@ -43,7 +45,7 @@ async def repair_all(host: Host) -> None:
             rows, start = await repairer.list_page(on, start, KEYS_END, 50)
             for row in rows:
                 with suppress(StoreError):
-                    await repairer.repair(Spot(on, row.key))
+                    host.seen["record repaired"] += await repairer.repair(Spot(on, row.key))
 
 
 async def scan_orphans(world: World, host: Host) -> int:
@@ -66,6 +68,7 @@ async def scan_orphans(world: World, host: Host) -> int:
         for machine in world.members(spot.on):
             machine.delete_shard((key, data_id))
         removed += 1
+        world.seen["orphan removed"] += 1
     return removed
 
 
@@ -127,6 +130,7 @@ async def revive_bucket(host: Host, bucket: Bucket) -> int:
     outcome = await host.registers.write(cell_of(bucket.owner), decide)
     _, epoch = _state(outcome.value)
     await host.registers.seal(bucket.prefix, epoch - 1, lifted=True)
+    host.seen["bucket taken back"] += 1
     return epoch
 
 
@@ -163,3 +167,4 @@ async def delete_bucket(world: World, host: Host, bucket: Bucket) -> None:
 
     await registers.write(cell_of(bucket.owner), finish)
     bucket.gone_at_s = world.loop.time()
+    world.seen["bucket removed"] += 1

@@ -19,7 +19,7 @@ from atoll.base.errors import StoreError
 from atoll.base.ids import ClusterId, DriveId, SetIndex
 from atoll.core.placement.cluster_map import ClusterMap, ErasureSet
 from atoll.core.quorum.sizes import plan_quorums
-from atoll.drives.acceptor import AcceptorRules
+from atoll.drives.acceptor import Acceptor, AcceptorRules
 from atoll.registers.settings import RegisterRules, RegisterSettings
 from atoll.registers.store import Registers
 from sim.history import History
@@ -34,6 +34,8 @@ class JobRules(msgspec.Struct, frozen=True, kw_only=True):
     """Safety rules of jobs that the simulation models, switched off one by one."""
 
     orphan_scan_completes: bool = True
+    frees_are_told: bool = True
+    shards_before_name: bool = True
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     acceptors: AcceptorRules = AcceptorRules()
     registers: RegisterRules = RegisterRules()
     jobs: JobRules = JobRules()
+    acceptor_type: type[Acceptor] = Acceptor
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[tuple[int, ...], ...]
     hosts: int
     skew_s: float = 0.0
+    sync_s: float = 0.001
     promises_max: int = 16_384
     recent_bytes_max: int = 1 << 20
 
@@ -92,6 +96,7 @@ class Host:
         self.is_up = False
         self.map = MapHolder(world.map)
         self.tasks: dict[asyncio.Task[Any], None] = {}
+        self.seen = world.seen
         self._world = world
         self.links = {
             machine.drive_id: Link(name, machine, world.network, world.random)
@@ -124,7 +129,13 @@ class Host:
 
     def crash(self) -> None:
         """Kill the process; what it sent is still under way."""
+        if not self.is_up:
+            return
         self.is_up = False
+        seen = self._world.seen
+        seen["process killed"] += 1
+        seen["completed on read"] += self.registers.reader.completion_count
+        seen["data freed"] += self.registers.reclaimer.freed_count
         for task in list(self.tasks):
             task.cancel()
         self.tasks.clear()
@@ -150,7 +161,13 @@ class World:
         self.shape = shape
         self.network = Network(self.loop, rng)
         self.history = History()
+        #: What happened, by name: a run that never saw something proves nothing about it.
+        self.seen = self.network.seen
         made = MachineSettings(rng, rules.acceptors)
+        made.seen = self.seen
+        made.acceptor_type = rules.acceptor_type
+        made.drives_guess_frees = not rules.jobs.frees_are_told
+        made.sync_s = shape.sync_s
         made.promises_max = shape.promises_max
         made.recent_bytes_max = shape.recent_bytes_max
         count = 1 + max(number for drives in shape.sets for number in drives)
@@ -174,6 +191,10 @@ class World:
             slot_sets=tuple(slot % len(shape.sets) for slot in range(SLOTS)),
         )
         self.hosts = [Host(self, f"h{n}", self.clock(shape.skew_s)) for n in range(shape.hosts)]
+        #: Keys per page of a rebuild.
+        self.copy_rows = 3
+        #: Prefixes whose seal was acknowledged.
+        self.sealed: set[bytes] = set()
         #: Drives whose registers are being rebuilt.
         self.blank: dict[DriveId, None] = {}
 
@@ -228,6 +249,7 @@ class World:
             await self._copy(machine)
             await asyncio.sleep(self.random.uniform(0.01, 0.2))
         self.blank.pop(machine.drive_id, None)
+        self.seen["drive rebuilt"] += 1
 
     async def _teach(self, machine: Machine, epoch: int) -> None:
         while True:
@@ -246,7 +268,9 @@ class World:
             host.map.known = self.map
         index, start = next(iter(machine.acceptor.facts.copied_until.items()))
         on = self.map.sets[index]
-        copy = host.registers.repairer.copy_page(on, machine.drive_id, start, KEYS_END, 3)
+        copy = host.registers.repairer.copy_page(
+            on, machine.drive_id, start, KEYS_END, self.copy_rows
+        )
         await finish(host.run(copy), limit_s=10.0)
 
     def heal(self) -> None:
@@ -256,21 +280,35 @@ class World:
         self.network.slow.clear()
         for machine in self.machines:
             machine.is_full = False
+            machine.on_step = lambda machine: None
+            machine.kv.fail_next_commit = False
+            machine.kv.next_fault = None
             if machine.acceptor.commit.fault is not None:
                 machine.crash()
-            if not machine.is_up:
-                machine.start()
+        self.power_on()
+        for machine in self.machines:
             machine.resume()
         for host in self.hosts:
-            host.restart()
             host.map.known = self.map
 
-    def power_cut(self) -> None:
-        """Everything loses power at once, and comes back."""
+    def power_on(self) -> None:
+        """Start what is down."""
+        for machine in self.machines:
+            if not machine.is_up:
+                machine.start()
+        for host in self.hosts:
+            host.restart()
+
+    def cut_power(self, kept: int | None = None) -> None:
+        """Everything loses power at once."""
         for host in self.hosts:
             host.crash()
         for machine in self.machines:
-            machine.crash()
+            machine.crash(kept)
+
+    def power_cut(self) -> None:
+        """Everything loses power at once, and comes back."""
+        self.cut_power()
         self.heal()
 
 

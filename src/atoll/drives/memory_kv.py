@@ -4,6 +4,8 @@ Owns      what a commit looks like in time: begun → durable (visible) after a 
           paces. Commits end in the order they began.
 Crash     `crash()` gives what a power cut leaves: all synced commits, then any prefix of the
           others, those whose sync is under way or failed included.
+Steps     `on_step` is told when a commit is begun, and when it is durable but nobody knows yet: the
+          places where a power cut makes a difference.
 Faults    `fail_next_commit` makes the next commit raise, as an EIO on sync does; `next_fault` is
           raised instead when it is set.
 """
@@ -41,6 +43,7 @@ class MemoryKv:
         self._busy_until_s = 0.0
         self.fail_next_commit: bool = False
         self.next_fault: StoreError | None = None
+        self.on_step: Callable[[], None] = lambda: None
         self.commit_count = 0
 
     @property
@@ -72,6 +75,7 @@ class MemoryKv:
         self.commit_count += 1
         commit = _Commit(puts)
         self._unsynced.append(commit)
+        self.on_step()
         fault = self.next_fault
         if fault is not None or self.fail_next_commit:
             self.fail_next_commit, self.next_fault = False, None
@@ -97,6 +101,7 @@ class MemoryKv:
                 self._apply(self._durable, synced.puts, ordered=False)
                 if synced is commit:
                     break
+            self.on_step()
         if not done.done():
             done.set_result(None)
 

@@ -170,20 +170,22 @@ class Proposer:
         """Return a record with its inline bytes, from drives that showed its head.
 
         Raises
-            QuorumLost: none of them shows it whole at that ballot any more; try again.
+            QuorumLost: none of them holds what that write left any more; try again.
         """
         stamp = self.stamp(spot.on.index)
         request = Read(spot.on.index, spot.key, stamp, Detail.WHOLE)
         starts = [partial(_read, self.members, drive_id, request) for drive_id in holders]
+        left_by = newest.value.write_id
         round_: Round[Shown] = Round(
             starts,
             needed=1,
-            is_ok=lambda shown: shown.record is not None and shown.record.ballot == newest.ballot,
+            is_ok=lambda shown: shown.record is not None and shown.record.value.write_id == left_by,
         )
         await round_.run(first=1, deadline_s=self.settings.round_s)
         for _, shown in round_.oks:
             assert shown.record is not None
-            return shown.record
+            # Perhaps from a higher ballot by now: whoever completed the write left it as it was.
+            return Record(newest.ballot, shown.record.value)
         raise QuorumLost(
             "The newest record could not be read whole.",
             needed=1,
