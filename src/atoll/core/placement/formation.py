@@ -11,6 +11,8 @@ Blank       a path without identity takes the place of a member that is not ther
             Where its metadata path still holds the database of the member it replaces, that one is
             set aside. The database of any other drive is left alone and the path refused: metadata
             paths were mixed up.
+            Where too few members are left to rebuild it from, the start is refused: so many drives
+            are not replaced, they are not mounted.
 Foreign     a drive of another cluster than most drives is refused, never wiped.
 Clone       of two paths with one drive id the one with the lower generation is refused.
 Rewound     every start raises each drive's generation and all drives note all generations; a drive
@@ -21,7 +23,7 @@ Rewound     every start raises each drive's generation and all drives note all g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -221,6 +223,7 @@ def _seat_blanks(
 ) -> Formation:
     order = list(dict.fromkeys(drive_id for on in newest.sets for drive_id in on.drives))
     seated = {seat.drive_id for seat in seats if seat is not None}
+    whole = {seat.drive_id for seat in seats if seat is not None and not seat.is_blank}
     vacant = [drive_id for drive_id in order if drive_id not in seated]
     renamed: dict[DriveId, DriveId] = {}
     for index, seat in enumerate(seats):
@@ -237,9 +240,32 @@ def _seat_blanks(
         vacant.remove(preferred)
         renamed[preferred] = DriveId(new_id())
         seats[index] = Seat(drive_id=renamed[preferred], is_blank=True, reason="is blank")
+    _refuse_lost_sets(newest, whole, renamed)
     made = _rename(newest, renamed) if renamed else newest
     final = tuple(seat for seat in seats if seat is not None)
     return Formation(map=made, seats=final, is_first=False)
+
+
+def _refuse_lost_sets(
+    newest: ClusterMap, whole: Set[DriveId | None], renamed: Mapping[DriveId, DriveId]
+) -> None:
+    """Refuse replacements from which a set could not be rebuilt.
+
+    So many drives are not replaced at once: their file systems are not mounted. A replacement
+    would shut the real ones out for good.
+
+    Raises
+        FormationError: fewer members of such a set are here than a rebuild reads.
+    """
+    for on in newest.sets:
+        here = sum(drive_id in whole for drive_id in on.drives)
+        needed = max(on.quorums.read, on.quorums.data)
+        if here < needed and not renamed.keys().isdisjoint(on.drives):
+            raise FormationError(
+                f"set {on.index}: {here} of {len(on.drives)} drives are here, and {needed} are "
+                "needed to rebuild the others; mount the missing ones, or name no blank path in "
+                "their place"
+            )
 
 
 def _rename(old: ClusterMap, renamed: dict[DriveId, DriveId]) -> ClusterMap:

@@ -63,6 +63,25 @@ def test_a_blank_path_takes_the_place_of_the_member_that_is_away(claims):
     assert members[::2] == claims[0].map.sets[0].drives[::2]
 
 
+@pytest.mark.parametrize("here", [0, 3])
+def test_drives_that_are_not_mounted_are_not_replaced_by_their_empty_mount_points(claims, here):
+    found = [claims[here] if index == here else None for index in range(4)]
+    with pytest.raises(FormationError, match="1 of 4 drives are here, and 2 are needed"):
+        form_now(found, start=50)
+    # All are known again once they are mounted.
+    assert form_now(claims, start=50).map == claims[0].map
+
+
+def test_as_many_blank_paths_as_parity_take_the_places_of_members(claims):
+    made = form_now([None, claims[1], None, claims[3]], start=50)
+    assert [seat.is_blank for seat in made.seats] == [True, False, True, False]
+
+
+def test_a_damaged_identity_does_not_count_for_a_rebuild(claims):
+    with pytest.raises(FormationError, match="1 of 4 drives are here"):
+        form_now([claims[0], Unreadable(reason="damaged"), None, None], start=50)
+
+
 def test_a_path_too_many_is_refused(claims):
     with pytest.raises(FormationError, match="5 paths were named, but the cluster has 4"):
         form_now([*claims, None])
