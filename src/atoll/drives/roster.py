@@ -20,7 +20,13 @@ from collections.abc import Sequence
 import msgspec
 
 from atoll.base.clock import Clock, Entropy
-from atoll.base.errors import DriveFault, FormatUnknown, RecordCorrupt, StoreError
+from atoll.base.errors import (
+    DriveFault,
+    DriveReadOnly,
+    FormatUnknown,
+    RecordCorrupt,
+    StoreError,
+)
 from atoll.base.ids import DriveId
 from atoll.core.placement.cluster_map import ClusterMap
 from atoll.core.placement.formation import (
@@ -82,9 +88,11 @@ class Roster:
         """
         locks: list[DriveLock] = []
         try:
-            for place in places:
-                locks += _take_locks(place)
-            found = [await _claim(place) for place in places]
+            refused = [_take_locks(place, locks) for place in places]
+            found = [
+                refusal or await _claim(place)
+                for place, refusal in zip(places, refused, strict=True)
+            ]
             formation = form(
                 found,
                 layout,
@@ -188,11 +196,19 @@ class Roster:
         return faults
 
 
-def _take_locks(place: LocalPlace) -> list[DriveLock]:
-    locks = [DriveLock.take(place.path)]
-    if place.metadata_path != place.path:
-        locks.append(DriveLock.take(place.metadata_path))
-    return locks
+def _take_locks(place: LocalPlace, locks: list[DriveLock]) -> Unreadable | None:
+    """Lock a path, adding to `locks`; return why it cannot be used, if so.
+
+    Raises
+        DriveLocked: another process owns it.
+    """
+    try:
+        for path in dict.fromkeys((place.path, place.metadata_path)):
+            locks.append(DriveLock.take(path))
+    except DriveReadOnly as exc:
+        # A dead device, or one that turned read-only: the others go on without it.
+        return Unreadable(reason=str(exc))
+    return None
 
 
 async def _claim(place: LocalPlace) -> Found:
@@ -200,6 +216,8 @@ async def _claim(place: LocalPlace) -> Found:
         found = read_identity(place.path)
     except RecordCorrupt as exc:
         return Unreadable(reason=str(exc))
+    except OSError as exc:
+        return Unreadable(reason=f"The identity cannot be read: {exc.strerror}")
     if found is not None:
         return Claim(
             drive_id=DriveId(found.drive_id),
