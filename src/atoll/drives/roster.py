@@ -33,7 +33,6 @@ from atoll.core.placement.formation import (
     Bereft,
     Claim,
     Formation,
-    FormationError,
     Found,
     Seat,
     Unreadable,
@@ -83,7 +82,7 @@ class Roster:
 
         Raises
             DriveLocked: another process owns one of them.
-            FormationError: they form no cluster, or no drive of a set has its database.
+            FormationError: they form no cluster, or too few drives of a set hold anything.
             FormatUnknown: a later version wrote an identity; nothing was changed.
         """
         locks: list[DriveLock] = []
@@ -99,7 +98,6 @@ class Roster:
                 new_id=lambda: entropy.random_bytes(16).hex(),
                 new_seed=entropy.random_u64,
             )
-            _refuse_without_databases(places, formation)
             _set_predecessors_aside(places, found, formation)
             raised = _raise_generations(places, formation)
             roster = await cls._open_drives(places, formation, clock)
@@ -225,6 +223,7 @@ async def _claim(place: LocalPlace) -> Found:
             map=found.map,
             generations=found.generations,
             is_formed=found.is_formed,
+            has_database=has_database(place),
         )
     try:
         owner = await read_owner(place)
@@ -234,31 +233,6 @@ async def _claim(place: LocalPlace) -> Found:
         return None
     reason = f"{place.path} is blank while {place.metadata_path} holds the database of {owner}"
     return Bereft(owner=DriveId(owner), reason=reason)
-
-
-def _refuse_without_databases(places: Sequence[LocalPlace], formation: Formation) -> None:
-    """Refuse a start in which no drive of a set would be left to rebuild the others from.
-
-    Databases are not lost all at once; metadata paths are forgotten.
-
-    Raises
-        FormationError: such a set; nothing was changed.
-    """
-    if formation.is_first:
-        return
-    seated = [
-        (place, seat)
-        for place, seat in zip(places, formation.seats, strict=True)
-        if seat.drive_id is not None and not seat.is_blank
-    ]
-    for on in formation.map.sets:
-        here = [place for place, seat in seated if seat.drive_id in on.drives]
-        if here and not any(has_database(place) for place in here):
-            wanted = ", ".join(str(place.metadata_path / DATABASE_DIRECTORY) for place in here)
-            raise FormationError(
-                f"set {on.index}: no drive has its database, so that none can be rebuilt; expected "
-                f"them at {wanted}; check metadata_paths"
-            )
 
 
 def _set_predecessors_aside(

@@ -11,8 +11,10 @@ Blank       a path without identity takes the place of a member that is not ther
             Where its metadata path still holds the database of the member it replaces, that one is
             set aside. The database of any other drive is left alone and the path refused: metadata
             paths were mixed up.
-            Where too few members are left to rebuild it from, the start is refused: so many drives
-            are not replaced, they are not mounted.
+Lost        a member without its database becomes another drive in its own place: should the old
+            database come back, it has forgotten what was promised since, and is nobody's.
+Refused     where too few members are left to rebuild blank and lost ones from, the start: so many
+            are not replaced, they are not mounted, or metadata paths were forgotten.
 Foreign     a drive of another cluster than most drives is refused, never wiped.
 Clone       of two paths with one drive id the one with the lower generation is refused.
 Rewound     every start raises each drive's generation and all drives note all generations; a drive
@@ -46,6 +48,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     generations: dict[str, int]
     #: Every drive of the cluster had an identity when this was written.
     is_formed: bool = True
+    has_database: bool = True
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +132,16 @@ def form(
     noted = _noted_generations([claim for _, claim in members])
     _seat_members(members, newest, noted, seats)
     bereft = {index: claim for index, claim in enumerate(found) if isinstance(claim, Bereft)}
-    owners = _judge_bereft(bereft, newest, seats)
-    return _seat_blanks(seats, newest, owners, new_id)
+    predecessors = _judge_bereft(bereft, newest, seats)
+    lost = {index: claim.drive_id for index, claim in members if seats[index] is None}
+    made = _seat_blanks(seats, newest, predecessors | lost, new_id)
+    return msgspec.structs.replace(
+        made,
+        seats=tuple(
+            msgspec.structs.replace(seat, reason="has lost its database") if index in lost else seat
+            for index, seat in enumerate(made.seats)
+        ),
+    )
 
 
 def _judge_bereft(
@@ -204,7 +215,7 @@ def _seat_members(
             seats[index] = Seat(drive_id=None, reason="was replaced by another drive")
         elif best[claim.drive_id] != index:
             seats[index] = Seat(drive_id=None, reason="is a clone of another drive named here")
-        else:
+        elif claim.has_database:
             latest = noted.get(claim.drive_id, 0)
             seats[index] = Seat(
                 drive_id=claim.drive_id,
@@ -226,8 +237,9 @@ def _seat_blanks(
     whole = {seat.drive_id for seat in seats if seat is not None and not seat.is_blank}
     vacant = [drive_id for drive_id in order if drive_id not in seated]
     renamed: dict[DriveId, DriveId] = {}
-    for index, seat in enumerate(seats):
-        if seat is not None:
+    # Paths that have a place of their own come first, so that no other path takes it.
+    for index in sorted(range(len(seats)), key=lambda at: at not in owners):
+        if seats[index] is not None:
             continue
         if not vacant:
             raise FormationError(
@@ -263,8 +275,8 @@ def _refuse_lost_sets(
         if here < needed and not renamed.keys().isdisjoint(on.drives):
             raise FormationError(
                 f"set {on.index}: {here} of {len(on.drives)} drives are here, and {needed} are "
-                "needed to rebuild the others; mount the missing ones, or name no blank path in "
-                "their place"
+                "needed to rebuild the others; mount the missing ones, check metadata_paths, or "
+                "name no blank path in their place"
             )
 
 

@@ -146,3 +146,14 @@ def test_databases_without_any_identity_are_no_first_start():
     left = Bereft(owner=DriveId("e" * 32), reason="/d1 is blank while /m1 holds a database")
     with pytest.raises(FormationError, match="/m1 holds a database"):
         form_now([left, None])
+
+
+def test_a_drive_without_its_database_becomes_another_one_in_its_own_place(claims):
+    lost = msgspec.structs.replace(claims[2], has_database=False)
+    made = form_now([claims[0], claims[1], None, lost], start=50)
+    members = made.map.sets[0].drives
+    # The path that lost its database keeps its place; the blank one takes what is left.
+    assert members[2] == made.seats[3].drive_id != claims[2].drive_id
+    assert members[3] == made.seats[2].drive_id
+    assert [seat.reason for seat in made.seats[2:]] == ["is blank", "has lost its database"]
+    assert all(seat.is_blank and not seat.is_rewound for seat in made.seats[2:])
