@@ -19,8 +19,6 @@ PACKAGE = ROOT / "src" / "atoll"
 SHARED_FORMATS = {"framed", "sealed_json"}
 #: Formats whose types lie above core: their module, and what their vectors are named after.
 HIGHER_FORMATS = {"drives/identity.py": "drive_identity", "iam/credential_file.py": "credentials"}
-#: Notes that code refers to and that are being written.
-AWAITED_NOTES = ("docs/design/registers.md",)
 #: Modules of s3/actions that serve nothing and that several actions use.
 SHARED_ACTION_MODULES: frozenset[str] = frozenset()
 
@@ -141,12 +139,7 @@ def test_packages_export_what_they_offer() -> None:
 
 
 def test_documents_that_code_refers_to_exist() -> None:
-    sources = read_sources("src/atoll")
-    found = [
-        finding
-        for finding in documents.find_missing_documents(sources, ROOT)
-        if not any(note in finding.message for note in AWAITED_NOTES)
-    ]
+    found = list(documents.find_missing_documents(read_sources("src/atoll"), ROOT))
     assert not found, render(found)
 
 
