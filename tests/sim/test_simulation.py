@@ -15,7 +15,7 @@ from sim.run import run_seed
 from sim.seeds import SEEDS
 
 #: Seeds that failed once.
-REGRESSION_SEEDS = (0, 7, 9, 17, 18, 21, 24, 25, 28, 29, 111, 191, 209, 317)
+REGRESSION_SEEDS = (0, 7, 9, 17, 18, 21, 24, 25, 28, 29, 111, 191, 209, 286, 317)
 BLOCK = 40
 COMPLETED_SHARE_MIN = 0.8
 
