@@ -46,6 +46,10 @@ class Ballots:
         """The key of `ballot` has a chosen value at it or above, or nothing was ever sent at it."""
         self._open[set_index].pop(ballot_clock(ballot), None)
 
+    def open_count(self, set_index: int) -> int:
+        """Return the number of open ballots on keys of a set."""
+        return len(self._open.get(set_index, ()))
+
     def is_open(self, set_index: int, ballot: Ballot) -> bool:
         """Return whether `ballot` is an open ballot of this proposer."""
         return ballot_clock(ballot) in self._open.get(set_index, ())

@@ -26,6 +26,7 @@ from atoll.base.errors import (
     Contended,
     DriveFull,
     QuorumLost,
+    Throttled,
 )
 from atoll.base.ids import Ballot, DataId, DriveId, WriteId, ballot_clock, ballot_proposer
 from atoll.core.formats.register_record import encode_record, store_key
@@ -311,6 +312,16 @@ class Proposer:
         await self.accept(spot, prepared, value, completes=True)
         self.close_all(spot)
         return Record(prepared.ballot, value)
+
+    def check_load(self, spot: Spot) -> None:
+        """Refuse work that could leave one more ballot open. The resolver does not ask.
+
+        Raises
+            Throttled: ballots of unknown outcome have piled up to the limit.
+        """
+        limit = self.settings.open_ballots_max
+        if self.ballots.open_count(spot.on.index) >= limit:
+            raise Throttled("Too many writes wait for drives to decide them.", limit=limit)
 
     def close_all(self, spot: Spot) -> None:
         """A value above all of the key's unresolved ballots was chosen."""

@@ -148,6 +148,7 @@ class Reader:
 
     async def complete(self, spot: Spot, detail: Detail) -> Record | None:
         """Complete a key, once for all readers of this process that wait for it."""
+        self._proposer.check_load(spot)
         await self._turns.take(spot.key)
         try:
             record, is_chosen = await self._count(spot, detail)

@@ -26,6 +26,9 @@ class RegisterSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Readers that hold a version on another node finish within this time or retry.
     reader_grace_s: float = 2.0
     orphan_grace_s: float = 60.0
+    #: Open ballots of a set: far above what requests in flight have. Only drives that promise but
+    #: cannot accept, for a long time, let ballots of unknown outcome pile up.
+    open_ballots_max: int = 32_768
     #: How often a key whose value cannot be completed is tried again at most.
     resolve_max_s: float = 5.0
 

@@ -65,10 +65,11 @@ async def write_register(
 
     Raises
         Rejected: from `decide`, on a chosen value.
-        BucketNotFound, Contended, QuorumLost: certainly not applied.
+        BucketNotFound, Contended, QuorumLost, Throttled: certainly not applied.
         StorageFull: not applied, for want of room.
         OutcomeUnknown: an accept was sent and nobody can say whether it will be chosen.
     """
+    proposer.check_load(spot)
     attempt = WriteAttempt(proposer, spot, decide, seal_epoch)
     try:
         return await attempt.run()
