@@ -18,7 +18,8 @@ import xxhash
 from atoll.core.erasure.codec import Block, Codec
 from atoll.objects.bytes_contract import DigestSink
 
-STRIPES_PER_BATCH: Final = 2
+#: With two, 16 uploads at once take 65 MiB more and are not faster.
+STRIPES_PER_BATCH: Final = 1
 
 Piece = bytes | memoryview
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -90,11 +90,12 @@ class StripeStore:
             if size_hint is not None and size_hint > PACKED_BYTES_MAX:
                 # Shard files are opened at once, while the first bytes arrive.
                 return await self._write_large(cell, place, encoder, batches, size_hint)
-            # A batch is shorter than its full size only where the content ends with it.
             head = await anext(batches, _NOTHING)
-            if head.size_bytes <= PACKED_BYTES_MAX:
+            following = await anext(batches, None)
+            if following is None and head.size_bytes <= PACKED_BYTES_MAX:
                 return await self._write_small(cell, place, encoder, head)
-            async with contextlib.aclosing(_behind(head, batches)) as joined:
+            known = [head] if following is None else [head, following]
+            async with contextlib.aclosing(_behind(known, batches)) as joined:
                 return await self._write_large(cell, place, encoder, joined, 0)
 
     async def write_whole(self, cell: Cell, content: bytes) -> DataRef:
@@ -224,7 +225,10 @@ def _remove(targets: Sequence[Target]) -> list[asyncio.Future[None]]:
     ]
 
 
-async def _behind(head: Batch, rest: AsyncIterator[Batch]) -> AsyncGenerator[Batch, None]:
-    yield head
+async def _behind(
+    known: Iterable[Batch], rest: AsyncIterator[Batch]
+) -> AsyncGenerator[Batch, None]:
+    for batch in known:
+        yield batch
     async for batch in rest:
         yield batch
