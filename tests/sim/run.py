@@ -94,14 +94,18 @@ def run_seed(seed: int, *, rules: Rules | None = None, bursts: int = 3, size: in
     """
     try:
         return run_virtual(_run(seed, rules or Rules(), bursts, size))
-    except* AssertionError as group:
-        raise Violation(f"seed {seed}: {_first(group)}") from group
+    except (AssertionError, BaseExceptionGroup) as exc:
+        # What is raised inside `except*` is wrapped in a group again by some versions of Python.
+        first = _first(exc)
+        if not isinstance(first, AssertionError):
+            raise
+        raise Violation(f"seed {seed}: {type(first).__name__}: {first}") from exc
 
 
-def _first(group: BaseException) -> str:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return f"{type(group).__name__}: {group}"
+def _first(exc: BaseException) -> BaseException:
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc
 
 
 async def _run(seed: int, rules: Rules, bursts: int, size: int) -> Report:

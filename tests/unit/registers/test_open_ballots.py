@@ -24,9 +24,8 @@ def test_writes_are_refused_at_the_limit_and_served_again_behind_it() -> None:
             with pytest.raises(StoreError):
                 await world.put(b"key0", b"x")
             # The resolver's attempts to find out count as well.
-            async with asyncio.timeout(60.0):
-                while proposer.ballots.open_count(0) < LIMIT:
-                    await asyncio.sleep(1.0)
+            await asyncio.sleep(60.0)
+            assert proposer.ballots.open_count(0) >= LIMIT
             with pytest.raises(Throttled):
                 await world.put(b"one more", b"x")
             # A read that would have to complete what it met is refused as well, in bounded time.
@@ -36,9 +35,8 @@ def test_writes_are_refused_at_the_limit_and_served_again_behind_it() -> None:
             with pytest.raises(ObjectNotFound):
                 await world.get(b"nothing")
             world.drives.update(away)
-            async with asyncio.timeout(60.0):
-                while proposer.unresolved:
-                    await asyncio.sleep(1.0)
+            await asyncio.sleep(60.0)
+            assert not proposer.unresolved
             assert proposer.ballots.open_count(0) == 0
             await world.put(b"one more", b"y")
             assert await world.get(b"one more") == b"y"
