@@ -9,8 +9,8 @@ Visible   RocksDB inserts a synced batch into its memtable only after the log is
           which is what `OrderedKv` asks for.
 Memory    write buffers of all tables together stay below `WRITE_BUFFER_BYTES`, block caches below
           `CACHE_BYTES`, per drive.
-Errors    rocksdict raises bare `Exception` with RocksDB's own text; it is sorted into our families
-          here and nowhere else.
+Errors    rocksdict raises bare `Exception` with RocksDB's own text; `LibraryErrors` sorts it into
+          our families, around every call that may fail and nowhere else.
 """
 
 from __future__ import annotations
@@ -110,11 +110,31 @@ def sort_error(exc: Exception, path: str) -> StoreError:
     return DriveIo(f"The drive's database failed: {text}", path=path, errno=5)
 
 
+class LibraryErrors:
+    """Around calls into the library: what they raise leaves as an error of our tree.
+
+    Holds no state of a call, so threads may share it and it may be entered again.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _trace: object) -> None:
+        if isinstance(exc, Exception) and not isinstance(exc, StoreError):
+            raise sort_error(exc, self._path) from exc
+
+
 class RocksKv:
     """One open database."""
 
     def __init__(self, path: Path, db: rocksdict.Rdict, threads: WorkThreads) -> None:
         self._path = path
+        self._errors = LibraryErrors(str(path))
         self._db = db
         self._threads = threads
         self._tables = {table: db.get_column_family(name) for table, name in _NAMES.items()}
@@ -141,7 +161,7 @@ class RocksKv:
         make_directory(path / "db")
         mark = _read_mark(path)
         cache = rocksdict.Cache(CACHE_BYTES)
-        try:
+        with LibraryErrors(str(path)):
             db = rocksdict.Rdict(
                 str(path / "db"),
                 _database_options(),
@@ -150,8 +170,6 @@ class RocksKv:
                 },
             )
             reached = db.latest_sequence_number()
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(path)) from exc
         if reached < mark:
             db.close()
             raise RecordCorrupt(
@@ -164,10 +182,8 @@ class RocksKv:
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Return a value, or None."""
-        try:
+        with self._errors:
             value: bytes | None = self._tables[table].get(key)
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
         return value
 
     def iterate(self, table: Table, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -179,13 +195,11 @@ class RocksKv:
         options = rocksdict.ReadOptions()
         options.set_iterate_upper_bound(end)
         last: bytes | None = None
-        try:
+        with self._errors:
             found = self._tables[table].items(from_key=start, read_opt=options)
             for row in cast("Iterator[tuple[bytes, bytes]]", found):
                 last = row[0]
                 yield row
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
         cursor = self.seekable(table, end)
         cursor.seek(start if last is None else last + b"\0")
         while (item := cursor.item()) is not None:
@@ -194,7 +208,7 @@ class RocksKv:
 
     def seekable(self, table: Table, end: bytes) -> RocksCursor:
         """Return a cursor over a consistent view."""
-        return RocksCursor(self._tables[table], end, str(self._path))
+        return RocksCursor(self._tables[table], end, self._errors)
 
     def commit(self, puts: Sequence[Put], *, sync: bool) -> asyncio.Future[None]:
         """Apply puts atomically, in the database's own thread."""
@@ -213,11 +227,11 @@ class RocksKv:
 
     def _write(self, batch: rocksdict.WriteBatch, sync: bool) -> None:
         try:
-            self._db.write(batch, self._synced if sync else self._plain)
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            fault = sort_error(exc, str(self._path))
+            with self._errors:
+                self._db.write(batch, self._synced if sync else self._plain)
+        except StoreError as fault:
             self._is_out_of_room = isinstance(fault, DriveFull)
-            raise fault from exc
+            raise
         self._is_out_of_room = False
 
     def _queue_mark(self) -> None:
@@ -229,13 +243,11 @@ class RocksKv:
             # RocksDB begins a new log once there is room. A sync of the log that lacked it would
             # be an error that nothing but a restart clears.
             raise DriveFull("The drive's database has no room.", path=str(self._path))
-        try:
+        with self._errors:
             reached = self._db.latest_sequence_number()
             # Commits without sync have numbers too; the mark may only vouch for what is on the
             # medium.
             self._db.flush_wal(True)
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
         _write_mark(self._path, reached)
 
     def unflushed_bytes(self) -> int:
@@ -244,19 +256,15 @@ class RocksKv:
         Raises
             StoreError: the database is closed or broken.
         """
-        try:
+        with self._errors:
             sizes = [held.property_int_value(_MEMORY) for held in self._tables.values()]
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
         return sum(size or 0 for size in sizes)
 
     def flush(self) -> None:
         """Write the tables in memory to files, which gives back the log's room. Blocks."""
-        try:
+        with self._errors:
             for held in self._tables.values():
                 held.flush(True)
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, str(self._path)) from exc
 
     def compact(self, room_bytes: int) -> None:
         """Drop what was deleted, writing at most about `room_bytes`. Blocks.
@@ -267,7 +275,7 @@ class RocksKv:
         """
         for table in _LARGE:
             held = self._tables[table]
-            try:
+            with self._errors:
                 total = held.property_int_value("rocksdb.total-blob-file-size") or 0
                 cutoff = min(1.0, room_bytes / total) if total else 1.0
                 held.set_options({_BLOB_CUTOFF: f"{cutoff:.3f}"})
@@ -275,8 +283,6 @@ class RocksKv:
                     held.compact_range(None, None)
                 finally:
                     held.set_options({_BLOB_CUTOFF: f"{BLOB_CUTOFF}"})
-            except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-                raise sort_error(exc, str(self._path)) from exc
 
     def estimate_records(self) -> int:
         """Return about how many register records the database holds; 0 when it cannot say."""
@@ -301,20 +307,18 @@ class RocksKv:
         finally:
             self._tables.clear()
             self._handles.clear()
-            try:
+            with self._errors:
                 self._db.close()
-            except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-                raise sort_error(exc, str(self._path)) from exc
 
 
 class RocksCursor:
     """A position in one table."""
 
-    def __init__(self, table: rocksdict.Rdict, end: bytes, path: str) -> None:
+    def __init__(self, table: rocksdict.Rdict, end: bytes, errors: LibraryErrors) -> None:
         # The end is compared here: one cursor serves seeks to many places.
         self._iter = table.iter()
         self._end = end
-        self._path = path
+        self._errors = errors
 
     def seek(self, key: bytes) -> None:
         """Go to the first key ≥ `key`."""
@@ -326,10 +330,8 @@ class RocksCursor:
         if found.valid():
             key = found.key()
             return (key, found.value()) if key < self._end else None
-        try:
+        with self._errors:
             found.status()
-        except Exception as exc:  # noqa: BLE001 (the library raises nothing narrower)
-            raise sort_error(exc, self._path) from exc
         return None
 
     def advance(self) -> None:
