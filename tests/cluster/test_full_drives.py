@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.harness.history import make_content
+from cluster.harness.small_drives import node_on_tmpfs
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client
 
@@ -23,20 +23,8 @@ _DRIVE_BYTES = 96 * _MIB
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[NodeProcess]:
     """Return a node whose drives are small file systems of their own."""
-    drives = [tmp_path / "drives" / f"d{number}" for number in range(4)]
-    mounted = []
-    try:
-        for drive in drives:
-            drive.mkdir(parents=True)
-            command = ["mount", "-t", "tmpfs", "-o", f"size={_DRIVE_BYTES}", "tmpfs", str(drive)]
-            if subprocess.run(command, capture_output=True, check=False).returncode:
-                pytest.skip("mounting a tmpfs is not permitted here")
-            mounted.append(drive)
-        with NodeProcess(tmp_path, drives=drives) as running:
-            yield running
-    finally:
-        for drive in mounted:
-            subprocess.run(["umount", "--lazy", str(drive)], check=True)
+    with node_on_tmpfs(tmp_path, f"size={_DRIVE_BYTES}") as running:
+        yield running
 
 
 def _fill(client: S3Client, name: str, size: int) -> list[str]:

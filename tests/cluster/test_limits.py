@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cluster.harness.history import make_content
+from cluster.harness.small_drives import node_on_tmpfs
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import Answer, S3Client, Unanswered
 
@@ -62,21 +62,8 @@ def test_s08_without_descriptors_load_is_shed_and_nothing_is_damaged(tmp_path: P
 @pytest.fixture
 def few_inodes(tmp_path: Path) -> Iterator[NodeProcess]:
     """Return a node whose drives have few inodes."""
-    drives = [tmp_path / "drives" / f"d{number}" for number in range(4)]
-    mounted = []
-    try:
-        for drive in drives:
-            drive.mkdir(parents=True)
-            options = f"size={256 << 20},nr_inodes=1000"
-            command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(drive)]
-            if subprocess.run(command, capture_output=True, check=False).returncode:
-                pytest.skip("mounting a tmpfs is not permitted here")
-            mounted.append(drive)
-        with NodeProcess(tmp_path, drives=drives) as running:
-            yield running
-    finally:
-        for drive in mounted:
-            subprocess.run(["umount", "--lazy", str(drive)], check=True)
+    with node_on_tmpfs(tmp_path, f"size={256 << 20},nr_inodes=1000") as running:
+        yield running
 
 
 def test_s08_without_inodes_writes_are_refused_and_deletes_make_room(

@@ -17,7 +17,7 @@ from typing import Any
 
 from atoll.base.errors import DriveSlow
 from atoll.base.ids import DataId, DriveId
-from atoll.base.reply import Reply
+from atoll.base.reply import Reply, copy_answer
 from atoll.core.quorum.messages import (
     Accept,
     Accepted,
@@ -295,17 +295,8 @@ class Link:
         out = Message(there, back, verb, request, False)
         home = Message(back, there, verb, request, True)
 
-        def finish(done: Reply[Any]) -> None:
-            if answer.done():
-                return
-            exc = done.exception()
-            if exc is not None:
-                answer.set_exception(exc)
-            else:
-                answer.set_result(done.result())
-
         def respond(done: Reply[Any]) -> None:
-            if not self._network.send(home, lambda: finish(done)):
+            if not self._network.send(home, lambda: copy_answer(done, answer)):
                 self._lose(answer)
 
         def deliver() -> None:

@@ -12,8 +12,6 @@ import subprocess
 from enum import IntFlag
 from pathlib import Path
 
-import pytest
-
 _SOURCE = Path(__file__).with_name("shim.c")
 _RULE = struct.Struct("=iiii240s")
 _RULES_MAX = 8
@@ -78,9 +76,8 @@ class Shim:
 
 
 def _compile(home: Path) -> Path:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler")
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    assert compiler is not None, "no C compiler found; `make setup` asks for one as well"
     home.mkdir(parents=True, exist_ok=True)
     library = home / "shim.so"
     command = [compiler, "-O1", "-Wall", "-Werror", "-Wno-nonnull-compare", "-shared", "-fPIC"]
