@@ -67,6 +67,25 @@ def test_s21_a_blank_drive_is_rebuilt_unattended_while_the_node_serves(
     _check(client, kept)
 
 
+def test_s21_a_drive_removed_under_a_running_node_counts_no_longer(
+    node: NodeProcess, client: S3Client
+) -> None:
+    kept = _fill(client, 9)
+    shutil.rmtree(node.drives[1])
+    for number in range(6):
+        key = f"/box/later{number}"
+        kept[key] = make_content(key, _SIZES[number % 3])
+        assert client.put(key, kept[key]).status == 200
+    assert client.drive_states() == ["ok", "poisoned", "ok", "ok"]
+    _check(client, kept)
+    node.kill()
+    # What was acknowledged meanwhile is on three drives, so one of them may go as well.
+    shutil.rmtree(node.drives[3])
+    node.start()
+    wait_until(lambda: client.drive_states() == ["ok"] * 4, 30.0)
+    _check(client, kept)
+
+
 def test_s21_a_rebuild_survives_a_crash(node: NodeProcess, client: S3Client) -> None:
     kept = _fill(client, 45)
     shards = _shard_count(node.drives[1])

@@ -3,8 +3,9 @@
 Owns       opening and closing the parts in order, the drive's state, and what the parts tell each
            other.
 Implements drives.contract.Drive.
-State      ok → poisoned when a write or sync fails with EIO: nothing is answered until the node
-           restarts, because nobody knows what the medium holds. blank while its register database
+State      ok → poisoned when a write or sync fails with EIO, or when the drive's directory is not
+           there any more: nothing is answered until the node restarts, because nobody knows what
+           the medium holds. blank while its register database
            is rebuilt from its peers.
 Damaged    a database that does not open strictly is set aside, and the drive begins again as
            blank; its shard files stay.
@@ -59,6 +60,7 @@ from atoll.drives.contract import (
     ShardInfo,
     ShardShape,
 )
+from atoll.drives.directories import HeldDirectory
 from atoll.drives.facts import Facts
 from atoll.drives.io import WorkThreads
 from atoll.drives.reserve import Capacity, FileSystemRoom
@@ -209,7 +211,7 @@ class LocalDrive:
         compaction = Compaction(kv, disk, rooms.metadata)
         rooms.storage.on_full = rooms.metadata.on_full = compaction.want
         rooms.owe(kv.unflushed_bytes)
-        closers = _Closers(kv, commits, disk, compaction)
+        closers = _Closers(kv, commits, disk, compaction, HeldDirectory(place.path))
         drive = cls(drive_id, place, acceptor, shards, rooms, closers)
         drive.blank_reason = reason
         return drive
@@ -318,6 +320,7 @@ class LocalDrive:
 
     async def status(self) -> DriveStatus:
         """Return facts about the drive."""
+        self._check_place()
         fault = self.acceptor.commit.fault
         try:
             capacity = self._rooms.capacity()
@@ -339,6 +342,14 @@ class LocalDrive:
             reason=reason,
         )
 
+    def _check_place(self) -> None:
+        """Answer nothing more when the directories are gone. Every commit looks by itself."""
+        try:
+            self._closers.home.check()
+            self._closers.kv.check_place()
+        except DriveFault as exc:
+            self.acceptor.commit.poison(exc)
+
     async def close(self) -> None:
         """Finish queued writes, persist watermarks, close the database. `run` must still run."""
         # A poisoned drive has nothing more to say; what is durable is durable.
@@ -354,15 +365,22 @@ class _Closers:
     """What is closed last, in order."""
 
     def __init__(
-        self, kv: RocksKv, commits: WorkThreads, disk: WorkThreads, compaction: Compaction
+        self,
+        kv: RocksKv,
+        commits: WorkThreads,
+        disk: WorkThreads,
+        compaction: Compaction,
+        home: HeldDirectory,
     ) -> None:
         self.kv = kv
         self.compaction = compaction
+        self.home = home
         self._commits = commits
         self._disk = disk
 
     async def close(self) -> None:
         await self._disk.close()
+        self.home.release()
         try:
             await self.kv.close()
         finally:

@@ -7,6 +7,8 @@ Strict    recovery tolerates a torn tail of the log and nothing else; a checksum
           reach; a database behind its mark has forgotten acknowledged writes.
 Visible   RocksDB inserts a synced batch into its memtable only after the log is on stable storage,
           which is what `OrderedKv` asks for.
+Place     a commit fails when the database's directory is not where it was opened: what was synced
+          then lies in files that no start will find.
 Memory    write buffers of all tables together stay below `WRITE_BUFFER_BYTES`, block caches below
           `CACHE_BYTES`, per drive.
 Errors    rocksdict raises bare `Exception` with RocksDB's own text; `LibraryErrors` sorts it into
@@ -27,7 +29,7 @@ import rocksdict
 from atoll.base.errors import DriveFull, DriveIo, RecordCorrupt, StoreError
 from atoll.base.units import KIB, MIB
 from atoll.core.formats.sequence_mark import decode_mark, encode_mark
-from atoll.drives.directories import make_directory
+from atoll.drives.directories import HeldDirectory, make_directory
 from atoll.drives.io import WorkThreads
 from atoll.drives.kv import Put, Table
 
@@ -136,6 +138,7 @@ class RocksKv:
         self._path = path
         self._errors = LibraryErrors(str(path))
         self._db = db
+        self._home = HeldDirectory(path / "db")
         self._threads = threads
         self._tables = {table: db.get_column_family(name) for table, name in _NAMES.items()}
         self._handles = {table: db.get_column_family_handle(name) for table, name in _NAMES.items()}
@@ -233,6 +236,11 @@ class RocksKv:
             self._is_out_of_room = isinstance(fault, DriveFull)
             raise
         self._is_out_of_room = False
+        self._home.check()
+
+    def check_place(self) -> None:
+        """Return if the database's directory is where it was opened. Raises DriveFault."""
+        self._home.check()
 
     def _queue_mark(self) -> None:
         self._mark_timer = None
@@ -309,6 +317,7 @@ class RocksKv:
             self._handles.clear()
             with self._errors:
                 self._db.close()
+            self._home.release()
 
 
 class RocksCursor:
