@@ -147,13 +147,18 @@ class Reader:
         return await self.complete(spot, detail)
 
     async def complete(self, spot: Spot, detail: Detail) -> Record | None:
-        """Complete a key, once for all readers of this process that wait for it."""
-        self._proposer.check_load(spot)
+        """Complete a key, once for all readers of this process that wait for it.
+
+        Raises
+            QuorumLost, Contended: could not be completed now.
+            Throttled: too many ballots are open already; nothing was sent.
+        """
         await self._turns.take(spot.key)
         try:
             record, is_chosen = await self._count(spot, detail)
             if record is None or is_chosen:
                 return record
+            self._proposer.check_load(spot)
             self.completion_count += 1
             return await self._proposer.complete(spot)
         except BucketNotFound as exc:

@@ -113,7 +113,7 @@ class Repairer:
         one; a drive that does not answer is left as it is.
 
         Raises
-            QuorumLost, Contended: not possible now.
+            QuorumLost, Contended, Throttled: not possible now.
         """
         found = await self.inspect(spot, detail)
         is_written = False
@@ -150,9 +150,11 @@ class Repairer:
 
         Raises
             QuorumLost, Contended: not possible now.
+            Throttled: too many ballots are open already; nothing was sent.
         """
         await self._turns.take(spot.key)
         try:
+            self._proposer.check_load(spot)
             return await self._rewrite(spot)
         finally:
             self._turns.give(spot.key)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from atoll.base.errors import ObjectNotFound, StoreError, Throttled
+from atoll.registers.members import Spot
 from fakes.virtual_loop import run_virtual
 from fakes.world import World
 
@@ -31,6 +32,11 @@ def test_writes_are_refused_at_the_limit_and_served_again_behind_it() -> None:
             # A read that would have to complete what it met is refused as well, in bounded time.
             with pytest.raises(Throttled):
                 await world.get(b"key0")
+            # So is heal, which sees many keys: each would leave a ballot open.
+            open_count = proposer.ballots.open_count(0)
+            with pytest.raises(Throttled):
+                await world.repairer.confirm(Spot(world.on, b"b/12345678other"))
+            assert proposer.ballots.open_count(0) == open_count
             # What is settled, and what is not there, is read as ever.
             with pytest.raises(ObjectNotFound):
                 await world.get(b"nothing")
