@@ -57,6 +57,7 @@ class Resolver:
         where, spot = next(iter(self._waiting.items()))
         del self._waiting[where]
         if where not in self._proposer.unresolved:
+            self._sealed.pop(where, None)
             return True
         try:
             await self._turns.take(spot.key)

@@ -9,6 +9,7 @@ from atoll.base.ids import Ballot, WriteId, clock_from_ms, make_ballot
 from atoll.core.quorum.messages import Accept, Accepted, Detail, Read, Record, Seal, Stamp, Value
 from atoll.registers.contract import SEAL_PREFIX_BYTES
 from atoll.registers.members import Spot
+from atoll.registers.resolver import SEALED_ATTEMPTS_MAX, Resolver
 from fakes.world import World
 
 KEY = b"b/12345678key"
@@ -94,5 +95,27 @@ def test_a_read_that_meets_such_a_value_may_be_tried_again():
             await seal(world)
             with pytest.raises(Contended):
                 await world.registers.reader.read(Spot(world.on, KEY), Detail.HEAD)
+
+    asyncio.run(main())
+
+
+def test_a_key_that_somebody_else_decided_begins_to_count_its_refusals_anew():
+    async def main():
+        async with World() as world:
+            spot = Spot(world.on, KEY)
+            proposer = world.registers.proposer
+            resolver = Resolver(proposer, world.registers.turns)
+            proposer.on_unresolved = resolver.add
+            await put_on(world, [0, 1])
+            await seal(world)
+            proposer.unresolved[(0, KEY)] = []
+            resolver.add(spot)
+            for _ in range(SEALED_ATTEMPTS_MAX):
+                assert not await resolver.step()
+            proposer.close_all(spot)
+            assert await resolver.step()
+            proposer.unresolved[(0, KEY)] = []
+            resolver.add(spot)
+            assert not await resolver.step()
 
     asyncio.run(main())
