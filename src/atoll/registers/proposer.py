@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
 
 import msgspec
 
@@ -49,10 +48,6 @@ from atoll.registers.ballots import Ballots
 from atoll.registers.fan_out import Round
 from atoll.registers.members import Members, Spot
 from atoll.registers.settings import RegisterRules, RegisterSettings
-
-#: Write ids of predecessors kept in a value. One would do for two writers; more survive more
-#: retries.
-LINEAGE_MAX: Final = 3
 
 
 class Prepared(msgspec.Struct):
