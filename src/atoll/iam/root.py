@@ -6,8 +6,9 @@ Order     a pair given by the operator is used and never written. Otherwise the 
           of this cluster's files wins and is written to the drives that lack it. Without any file a
           pair is generated. Where all files are damaged the start is refused: a new pair would
           lock every client out without a word.
-Rotation  takes effect when more than half of the drives hold the new generation; then the old pair
-          is refused. Otherwise the old pair is written again under a still greater generation, so
+Rotation  takes effect when more than half of the drives, those that are away included, hold the new
+          generation; then the old pair is refused, and no majority of drives brings it back at a
+          start. Otherwise the old pair is written again under a still greater generation, so
           that the next start agrees with this answer.
 Blocking  `load`, `rotate` and `spread` touch files: call them off the event loop.
 Secrets   no message, error or repr of this module holds a secret key.
@@ -48,10 +49,17 @@ class RootCredentials:
     """The root pair in force and the drives that keep it."""
 
     def __init__(
-        self, *, stored: StoredPair, drives: tuple[Path, ...], entropy: Entropy, is_given: bool
+        self,
+        *,
+        stored: StoredPair,
+        drives: tuple[Path, ...],
+        drive_count: int,
+        entropy: Entropy,
+        is_given: bool,
     ) -> None:
         self._stored = stored
         self._drives = drives
+        self._drive_count = drive_count
         self._entropy = entropy
         #: Whether the operator supplies the pair; then no file is read or written.
         self.is_given = is_given
@@ -63,18 +71,19 @@ class RootCredentials:
         cls,
         drives: Sequence[Path],
         *,
+        drive_count: int,
         cluster_id: ClusterId,
         entropy: Entropy,
         given: KeyPair | None = None,
     ) -> RootCredentials:
-        """Return the root pair of a cluster whose drives are mounted at `drives`.
+        """Return the root pair of a cluster of `drive_count` drives; those at `drives` are there.
 
         Raises
             ConfigError: every file is damaged, or a generated pair can be kept nowhere.
         """
         if given is not None:
             stored = StoredPair(cluster_id=cluster_id, generation=0, pair=given)
-            return cls(stored=stored, drives=(), entropy=entropy, is_given=True)
+            return cls(stored=stored, drives=(), drive_count=0, entropy=entropy, is_given=True)
         found, findings = _survey(drives, cluster_id)
         newest = max(found.values(), key=_rank, default=None)
         if newest is None and any(isinstance(fault, Damaged) for fault in findings.values()):
@@ -86,7 +95,13 @@ class RootCredentials:
         stored = newest or StoredPair(
             cluster_id=cluster_id, generation=1, pair=generate_pair(entropy)
         )
-        root = cls(stored=stored, drives=tuple(drives), entropy=entropy, is_given=False)
+        root = cls(
+            stored=stored,
+            drives=tuple(drives),
+            drive_count=drive_count,
+            entropy=entropy,
+            is_given=False,
+        )
         root.findings = root._repair(found, findings)
         return root
 
@@ -125,19 +140,19 @@ class RootCredentials:
 
         Raises
             Conflict: the operator supplies the pair; it is changed where it is given.
-            QuorumLost: too few drives could be written; the old pair stays in force.
+            QuorumLost: too few drives are there or could be written; the old pair stays in force.
         """
         if self.is_given:
             raise Conflict(
                 "The root pair is given by the configuration; change it there and restart."
             )
+        needed = check_quorum(len(self._drives), self._drive_count)
         fresh = msgspec.structs.replace(
             self._stored,
             generation=self._stored.generation + 1,
             pair=pair or generate_pair(self._entropy),
         )
         written, failed = self._write_all(fresh, self._drives)
-        needed = len(self._drives) // 2 + 1
         if len(written) < needed:
             former = msgspec.structs.replace(self._stored, generation=fresh.generation + 1)
             self._write_all(former, written)
@@ -191,6 +206,22 @@ class RootCredentials:
             else:
                 written.append(drive)
         return written, failed
+
+
+def check_quorum(there: int, drive_count: int, /) -> int:
+    """Return how many of a cluster's drives must take a new pair.
+
+    Raises
+        QuorumLost: fewer are there.
+    """
+    needed = drive_count // 2 + 1
+    if there < needed:
+        raise QuorumLost(
+            "Too few drives of the cluster are there; the old pair stays in force.",
+            needed=needed,
+            reached=there,
+        )
+    return needed
 
 
 def find_stored_pair(drives: Sequence[Path]) -> tuple[StoredPair, Path] | None:

@@ -134,10 +134,12 @@ class Node:
         """
         settings = configuration.settings
         layout = Layout(set_drives=settings.set_drives, parity=settings.parity)
-        roster = await Roster.open(plan_places(settings), layout, clock, entropy)
+        places = plan_places(settings)
+        roster = await Roster.open(places, layout, clock, entropy)
         paths = [drive.place.path for drive in roster.drives.values()]
         credentials = RootCredentials.load(
             paths,
+            drive_count=len(places),
             cluster_id=roster.current().cluster_id,
             entropy=entropy,
             given=configuration.pair,

@@ -1,6 +1,7 @@
 """Replace the root pair on the drives of a node that is stopped.
 
 Owns      the order: lock every drive that is there, learn the cluster, let iam rotate, unlock.
+          What the next start would not use is left out: paths that are away, damaged, dead.
 Does not  open databases, make directories or drives, or speak to a node.
 Invariant no node serves from these drives meanwhile: it would hold the locks.
 Quorum    more than half of the configured drives must be there and take the pair. A drive that is
@@ -14,13 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from atoll.base.clock import Entropy
-from atoll.base.errors import QuorumLost, RecordCorrupt
+from atoll.base.errors import DriveReadOnly, RecordCorrupt
 from atoll.base.ids import ClusterId
 from atoll.config.credentials import KeyPair
 from atoll.config.errors import ConfigError
 from atoll.config.schema import Settings
 from atoll.drives.identity import DriveLock, read_identity
-from atoll.iam.root import RootCredentials, Rotation
+from atoll.iam.root import RootCredentials, Rotation, check_quorum
 
 
 def rotate_stopped(settings: Settings, pair: KeyPair | None, entropy: Entropy) -> Rotation:
@@ -33,27 +34,33 @@ def rotate_stopped(settings: Settings, pair: KeyPair | None, entropy: Entropy) -
     """
     paths = [Path(drive).absolute() for drive in settings.drives]
     with ExitStack() as held:
-        for path in paths:
-            if path.is_dir():
-                held.callback(DriveLock.take(path).release)
-        cluster_id, drives = _find_cluster(paths)
-        needed = len(paths) // 2 + 1
-        if len(drives) < needed:
-            raise QuorumLost(
-                "Too few drives of the cluster are there; the old pair stays in force.",
-                needed=needed,
-                reached=len(drives),
-            )
-        return RootCredentials.load(drives, cluster_id=cluster_id, entropy=entropy).rotate(pair)
+        locked = [path for path in paths if _lock(path, held)]
+        cluster_id, drives = _find_cluster(paths, locked)
+        # Before anything is written: loading repairs what it finds.
+        check_quorum(len(drives), len(paths))
+        root = RootCredentials.load(
+            drives, drive_count=len(paths), cluster_id=cluster_id, entropy=entropy
+        )
+        return root.rotate(pair)
 
 
-def _find_cluster(paths: list[Path]) -> tuple[ClusterId, list[Path]]:
+def _lock(path: Path, held: ExitStack) -> bool:
+    """Lock a drive if it is there and can be written; return whether it is locked now."""
+    try:
+        if not path.is_dir():
+            return False
+        held.callback(DriveLock.take(path).release)
+    except (OSError, DriveReadOnly):
+        return False
+    return True
+
+
+def _find_cluster(paths: list[Path], locked: list[Path]) -> tuple[ClusterId, list[Path]]:
     found: dict[Path, ClusterId] = {}
-    for path in paths:
+    for path in locked:
         try:
-            identity = read_identity(path) if path.is_dir() else None
-        except RecordCorrupt:
-            # The next start refuses this drive as well.
+            identity = read_identity(path)
+        except (OSError, RecordCorrupt):
             continue
         if identity is not None and identity.is_formed:
             found[path] = identity.map.cluster_id

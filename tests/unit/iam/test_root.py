@@ -24,8 +24,14 @@ def drives(tmp_path):
     return paths
 
 
-def load(drives, *, cluster_id=CLUSTER, given=None):
-    return RootCredentials.load(drives, cluster_id=cluster_id, entropy=SystemEntropy(), given=given)
+def load(drives, *, drive_count=4, cluster_id=CLUSTER, given=None):
+    return RootCredentials.load(
+        drives,
+        drive_count=drive_count,
+        cluster_id=cluster_id,
+        entropy=SystemEntropy(),
+        given=given,
+    )
 
 
 def store(drive, generation, access_key, cluster_id=CLUSTER):
@@ -158,6 +164,19 @@ def test_a_rotation_that_reaches_half_of_the_drives_changes_nothing(drives):
     assert "new-secret-key" not in str(caught.value)
     assert root.secret_of("newroot") is None
     assert load(drives[2:]).access_key == old
+
+
+def test_drives_that_are_away_count_against_a_rotation(drives):
+    old = load(drives).access_key
+    (drives[0] / "credentials").unlink()
+    drives[0].rmdir()
+    # Three drives take the pair: too few of six, whether a fourth is there or not; enough of five.
+    for there in (drives, drives[1:]):
+        with pytest.raises(QuorumLost):
+            load(there, drive_count=6).rotate(KeyPair("newroot", "new-secret-key"))
+        assert load(drives[1:]).access_key == old
+    load(drives, drive_count=5).rotate(KeyPair("newroot", "new-secret-key"))
+    assert load(drives[1:]).access_key == "newroot"
 
 
 def test_a_crash_in_the_middle_of_a_rotation_leaves_the_newer_pair(drives):

@@ -10,7 +10,7 @@ from atoll.base.errors import QuorumLost
 from atoll.config.credentials import KeyPair
 from atoll.config.errors import ConfigError
 from atoll.config.load import load_configuration
-from atoll.drives.identity import DriveLock, DriveLocked
+from atoll.drives.identity import IDENTITY_FILE, LOCK_FILE, DriveLock, DriveLocked
 from atoll.iam.credential_file import read_credential_file
 from atoll.node.build import Node
 from atoll.node.rotation import rotate_stopped
@@ -22,12 +22,10 @@ def configure(tmp_path: Path, count: int = 3):
     return load_configuration({"drives": [str(tmp_path / f"d{n}") for n in range(count)]}, {})
 
 
-@pytest.fixture
-def configuration(tmp_path):
-    """Return the configuration of three drives on which a node has run."""
-    made = configure(tmp_path)
+def form(made):
+    """Have a node run once on the drives of a configuration."""
 
-    async def form():
+    async def run():
         node = await Node.open(made, SystemClock(), SystemEntropy())
         async with asyncio.TaskGroup() as tasks:
             background = tasks.create_task(node.run())
@@ -35,7 +33,14 @@ def configuration(tmp_path):
             await node.close()
             background.cancel()
 
-    asyncio.run(form())
+    asyncio.run(run())
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    """Return the configuration of three drives on which a node has run."""
+    made = configure(tmp_path)
+    form(made)
     return made
 
 
@@ -72,6 +77,34 @@ def test_a_drive_that_is_away_or_damaged_is_left_out_and_most_must_be_there(conf
         rotate_stopped(configuration.settings, None, SystemEntropy())
     assert keys(configuration) == [None, before, "chosen"]
     assert not drives[0].exists()
+
+
+@pytest.mark.parametrize("name", [LOCK_FILE, IDENTITY_FILE])
+def test_a_drive_that_cannot_be_opened_is_left_out_and_unlocked(configuration, name):
+    drive = Path(configuration.settings.drives[1])
+    # What cannot be opened as a file stands for a device that answers with errors.
+    (drive / name).rename(drive / "kept")
+    (drive / name).mkdir()
+    assert len(rotate_stopped(configuration.settings, PAIR, SystemEntropy()).written) == 2
+    (drive / name).rmdir()
+    (drive / "kept").rename(drive / name)
+    DriveLock.take(drive).release()
+
+
+def test_most_of_the_configured_drives_must_take_the_pair(tmp_path):
+    made = configure(tmp_path, 5)
+    form(made)
+    drives = [Path(drive) for drive in made.settings.drives]
+    before = keys(made)[0]
+    for drive in drives[:2]:
+        drive.rename(drive.with_name(drive.name + "-away"))
+    # A directory in the place of the file that is renamed: this one takes nothing.
+    (drives[2] / "credentials").unlink()
+    (drives[2] / "credentials").mkdir()
+    with pytest.raises(QuorumLost):
+        rotate_stopped(made.settings, PAIR, SystemEntropy())
+    stored = [read_credential_file(drive) for drive in drives[3:]]
+    assert [one.pair.access_key for one in stored] == [before] * 2
 
 
 def test_where_no_cluster_is_nothing_is_made(tmp_path):
