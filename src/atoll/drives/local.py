@@ -178,40 +178,44 @@ class LocalDrive:
         commits = WorkThreads(f"commit-{drive_id[:8]}", threads_max=1)
         disk = WorkThreads(f"disk-{drive_id[:8]}")
         rooms = Rooms(place, clock)
-        database = place.metadata_path / DATABASE_DIRECTORY
-        kv, acceptor, damage = await _open_or_replace(database, commits, rooms, clock)
-        reason = damage or ("is blank" if is_blank else "")
-        facts = acceptor.facts
-        if facts.owner and facts.owner != drive_id:
-            await kv.close()
-            raise DriveStale(
-                "The database is another drive's.", expected=drive_id, found=facts.owner
+        async with contextlib.AsyncExitStack() as opened:
+            opened.push_async_callback(commits.close)
+            opened.push_async_callback(disk.close)
+            database = place.metadata_path / DATABASE_DIRECTORY
+            kv, acceptor, damage = await _open_or_replace(database, commits, rooms, clock)
+            opened.push_async_callback(_close_quietly, kv)
+            reason = damage or ("is blank" if is_blank else "")
+            facts = acceptor.facts
+            if facts.owner and facts.owner != drive_id:
+                raise DriveStale(
+                    "The database is another drive's.", expected=drive_id, found=facts.owner
+                )
+            if not facts.owner and not is_new:
+                reason = reason or "has lost its database"
+            puts = [] if facts.owner else facts.plan_owner(drive_id)
+            if reason:
+                # Before anything is answered: a crash from here on finds a drive that knows it is
+                # blank.
+                for index in sets:
+                    facts.copied_until[index] = NOTHING_COPIED
+                    puts += facts.plan_copied(index, NOTHING_COPIED)
+            if puts:
+                await kv.commit(puts, sync=True)
+            shards = ShardStore(
+                storage=place.path,
+                kv=kv,
+                commits=acceptor.commit,
+                threads=disk,
+                room=rooms.storage,
+                packed_room=rooms.metadata,
+                on_io_error=acceptor.commit.poison,
             )
-        if not facts.owner and not is_new:
-            reason = reason or "has lost its database"
-        puts = [] if facts.owner else facts.plan_owner(drive_id)
-        if reason:
-            # Before anything is answered: a crash from here on finds a drive that knows it is
-            # blank.
-            for index in sets:
-                facts.copied_until[index] = NOTHING_COPIED
-                puts += facts.plan_copied(index, NOTHING_COPIED)
-        if puts:
-            await kv.commit(puts, sync=True)
-        shards = ShardStore(
-            storage=place.path,
-            kv=kv,
-            commits=acceptor.commit,
-            threads=disk,
-            room=rooms.storage,
-            packed_room=rooms.metadata,
-            on_io_error=acceptor.commit.poison,
-        )
-        await shards.open()
-        compaction = Compaction(kv, disk, rooms.metadata)
-        rooms.storage.on_full = rooms.metadata.on_full = compaction.want
-        rooms.owe(kv.unflushed_bytes)
-        closers = _Closers(kv, commits, disk, compaction, HeldDirectory(place.path))
+            await shards.open()
+            compaction = Compaction(kv, disk, rooms.metadata)
+            rooms.storage.on_full = rooms.metadata.on_full = compaction.want
+            rooms.owe(kv.unflushed_bytes)
+            closers = _Closers(kv, commits, disk, compaction, HeldDirectory(place.path))
+            opened.pop_all()
         drive = cls(drive_id, place, acceptor, shards, rooms, closers)
         drive.blank_reason = reason
         return drive
@@ -387,6 +391,12 @@ class _Closers:
             await self._commits.close()
 
 
+async def _close_quietly(kv: RocksKv) -> None:
+    """Close a database behind a failure, which is the news."""
+    with contextlib.suppress(StoreError):
+        await kv.close()
+
+
 async def _open_or_replace(
     database: Path, commits: WorkThreads, rooms: Rooms, clock: Clock
 ) -> tuple[RocksKv, Acceptor, str]:
@@ -409,9 +419,8 @@ async def _open_database(
         acceptor.may_complete = rooms.may_complete
         return kv, acceptor
     except Damaged:
-        # What cannot be read can perhaps not be closed in order either; the damage is the news.
-        with contextlib.suppress(StoreError):
-            await kv.close()
+        # What cannot be read can perhaps not be closed in order either.
+        await _close_quietly(kv)
         raise
 
 

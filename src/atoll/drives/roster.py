@@ -212,10 +212,11 @@ def _take_locks(place: LocalPlace, locks: list[DriveLock]) -> Unreadable | None:
 async def _claim(place: LocalPlace) -> Found:
     try:
         found = read_identity(place.path)
+        holds_database = has_database(place)
     except RecordCorrupt as exc:
         return Unreadable(reason=str(exc))
     except OSError as exc:
-        return Unreadable(reason=f"The identity cannot be read: {exc.strerror}")
+        return Unreadable(reason=f"The drive cannot be read: {exc.strerror}")
     if found is not None:
         return Claim(
             drive_id=DriveId(found.drive_id),
@@ -223,7 +224,7 @@ async def _claim(place: LocalPlace) -> Found:
             map=found.map,
             generations=found.generations,
             is_formed=found.is_formed,
-            has_database=has_database(place),
+            has_database=holds_database,
         )
     try:
         owner = await read_owner(place)

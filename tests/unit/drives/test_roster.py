@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from atoll.base.clock import SystemClock, SystemEntropy
+from atoll.base.errors import DriveFault
+from atoll.base.ids import DriveId
 from atoll.core.placement.formation import FormationError
 from atoll.core.placement.sets import Layout
 from atoll.drives.identity import IDENTITY_FILE, LOCK_FILE
-from atoll.drives.local import LocalPlace
+from atoll.drives.local import LocalDrive, LocalPlace
 from atoll.drives.roster import Roster
 
 
@@ -52,3 +55,28 @@ def test_a_first_start_needs_every_path(tmp_path: Path) -> None:
     with pytest.raises(FormationError, match="The drive cannot be written"):
         start(paths)
     assert not any((path / IDENTITY_FILE).exists() for path in paths)
+
+
+def test_a_drive_whose_opening_breaks_off_leaves_nothing_open(tmp_path: Path) -> None:
+    place = LocalPlace(path=tmp_path / "d", metadata_path=tmp_path / "d")
+    drive_id = DriveId("a" * 32)
+
+    async def attempt() -> None:
+        drive = await LocalDrive.open(
+            drive_id, place, SystemClock(), sets=[0], is_new=True, is_blank=False
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(drive.run())
+            await drive.close()
+            running.cancel()
+
+    place.path.mkdir()
+    shards = place.path / "shards"
+    shards.write_bytes(b"a file where the directory belongs")
+    threads = threading.active_count()
+    with pytest.raises(DriveFault):
+        asyncio.run(attempt())
+    assert threading.active_count() == threads
+    shards.unlink()
+    # The database can be opened again: nothing in this process holds it.
+    asyncio.run(attempt())
