@@ -49,7 +49,9 @@ class TlsContexts:
             OSError: a file cannot be read, or is not a certificate with its key; the error names
                 it.
         """
-        return cls(files, _load(files), _stamp(files))
+        # Looked at before it is read: what changes in between has another stamp.
+        stamp = _stamp(files)
+        return cls(files, _load(files), stamp)
 
     def current(self, now_s: float) -> ssl.SSLContext:
         """Return the context for a connection accepted at `now_s` on a steady clock."""

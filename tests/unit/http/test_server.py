@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Any
 
 import pytest
 import uvloop
@@ -19,7 +21,7 @@ from atoll.http.listen import Address
 from atoll.http.messages import Handler, Request, Response
 from atoll.http.server import Listener, Server
 from atoll.http.service import HttpService
-from atoll.http.tls import TlsFiles
+from atoll.http.tls import TlsContexts, TlsFiles
 from fakes.http import CountingEntropy, FixedClock, render_plain_error
 
 LOCAL = Listener(Address("127.0.0.1", 0))
@@ -251,6 +253,32 @@ def test_tls_follows_its_files_and_keeps_the_old_pair_when_the_new_is_broken(
             assert not answer.startswith(b"HTTP/1.1 200")
 
     run(test)
+
+
+class _RenewedWhileRead(PosixPath):
+    """A file of which a new one takes the place when it is opened first."""
+
+    renewed = False
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.renewed:
+            self.renewed = True
+            fresh = self.with_name("fresh")
+            shutil.copyfile(self, fresh)
+            fresh.rename(self)
+        return super().open(*args, **kwargs)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make certificates")
+def test_tls_files_that_change_while_they_are_first_read_are_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = _make_certificate(tmp_path, "alpha")
+    caplog.set_level(logging.INFO)
+    contexts = TlsContexts.open(TlsFiles(cert=files.cert, key=_RenewedWhileRead(files.key)))
+    assert caplog.messages == []
+    contexts.current(0.0)
+    assert caplog.messages == [f"TLS certificate reloaded: {files.cert}"]
 
 
 def test_a_listener_without_certificate_leaves_nothing_open(tmp_path: Path) -> None:
