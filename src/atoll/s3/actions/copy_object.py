@@ -54,8 +54,9 @@ def _plan_copy(call: Call, source: CopySource) -> CopyRequest:
     redirect = parse_redirect(document)
     # Naming a storage class counts as a change, even where it is the one the object has: writing an
     # object anew with `--storage-class STANDARD` is how AWS tells its users to do that.
-    is_changed = replaces or not {algorithm, redirect, text(document, "StorageClass")} <= {None}
-    if is_same and not is_changed:
+    storage_class = text(document, "StorageClass")
+    is_unchanged = algorithm is None and redirect is None and storage_class is None
+    if is_same and not replaces and is_unchanged:
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without"
