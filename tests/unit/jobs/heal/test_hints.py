@@ -59,6 +59,18 @@ class Account:
         return set(drives) <= self.covered
 
 
+def hint_while_healing(healer, worker):
+    """Have the first heal meet another hint at its key."""
+    heal = healer.heal_owner
+
+    async def heal_and_hint(on, key, depth):
+        if not healer.healed:
+            worker.add(0, key)
+        return await heal(on, key, depth)
+
+    healer.heal_owner = heal_and_hint
+
+
 def make(healer, account=None):
     made = make_map(4)
     return HintWorker(healer, lambda: made, account or Account())
@@ -130,14 +142,7 @@ def test_a_hint_at_the_key_that_is_being_healed_is_looked_at_again():
     async def main():
         healer = ScriptedHealer()
         worker = make(healer)
-        heal = healer.heal_owner
-
-        async def heal_and_hint(*asked):
-            if not healer.healed:
-                worker.add(0, b"a")
-            return await heal(*asked)
-
-        healer.heal_owner = heal_and_hint
+        hint_while_healing(healer, worker)
         worker.add(0, b"a")
         await worker.step(BUDGET)
         assert (healer.healed, worker.depth) == ([b"a"], 1)
@@ -151,14 +156,7 @@ def test_a_key_that_fails_and_is_hinted_at_meanwhile_waits_once():
     async def main():
         healer = ScriptedHealer({b"a": [QuorumLost()]})
         worker = make(healer)
-        heal = healer.heal_owner
-
-        async def heal_and_hint(*asked):
-            if not healer.healed:
-                worker.add(0, b"a")
-            return await heal(*asked)
-
-        healer.heal_owner = heal_and_hint
+        hint_while_healing(healer, worker)
         worker.add(0, b"a")
         await worker.step(BUDGET)
         assert (worker.depth, len(worker._due)) == (1, 1)
