@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster.harness.history import make_content
+from cluster.harness.kept import check_all, put_all
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client
 
@@ -23,15 +24,14 @@ def _fill(client: S3Client) -> dict[str, bytes]:
     kept = {}
     for number in range(_KEYS):
         size = (4096, 60_000, 1_500_000)[number % 10 % 3] if number < 6 else 4096
-        kept[f"k{number:02}"] = make_content(f"k{number}", size)
-        assert client.put(f"/box/k{number:02}", kept[f"k{number:02}"]).status == 200
+        kept[f"/box/k{number:02}"] = make_content(f"k{number}", size)
+    put_all(client, kept)
     return kept
 
 
 def _check(client: S3Client, kept: dict[str, bytes]) -> None:
-    assert list(client.list_keys("box", page=9)) == sorted(kept)
-    for key, content in kept.items():
-        assert client.get(f"/box/{key}").body == content, key
+    assert [f"/box/{key}" for key in client.list_keys("box", page=9)] == sorted(kept)
+    check_all(client, kept)
 
 
 def _flip_in_log(drive: Path) -> None:
@@ -82,8 +82,8 @@ def test_s05_s06_a_drive_with_a_damaged_database_does_not_vote_until_rebuilt(
     # The mark that vouches for the log is written a second after the writes, and at a clean stop.
     assert node.stop() == 0
     node.start()
-    kept["last"] = b"after the restart"
-    assert client.put("/box/last", kept["last"]).status == 200
+    kept["/box/last"] = b"after the restart"
+    put_all(client, {"/box/last": kept["/box/last"]})
     _wait_for_mark(node.drives[1])
     node.kill()
     damage(node.drives[1])
@@ -94,8 +94,8 @@ def test_s05_s06_a_drive_with_a_damaged_database_does_not_vote_until_rebuilt(
     if states[1] == "ok":
         assert "rebuil" in node.errors or "blank" in node.errors, node.errors
     _check(client, kept)
-    kept["new"] = b"written beside the rebuild"
-    assert client.put("/box/new", kept["new"]).status == 200
+    kept["/box/new"] = b"written beside the rebuild"
+    put_all(client, {"/box/new": kept["/box/new"]})
     _check(client, kept)
     # Rebuilt from its peers, it carries a quorum again.
     wait_until(lambda: client.drive_states() == ["ok"] * 4, 30.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.harness.history import make_content
+from cluster.harness.kept import check_all, put_all
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import Answer, S3Client
 from cluster.shim.preload import On, Shim
@@ -36,15 +37,8 @@ def _put_many(client: S3Client, name: str, size: int, count: int = 10) -> dict[s
     kept = {
         f"/box/{name}{number}": make_content(f"{name}{number}", size) for number in range(count)
     }
-    for key, content in kept.items():
-        answer = client.put(key, content)
-        assert answer.status == 200, answer.body
+    put_all(client, kept)
     return kept
-
-
-def _check(client: S3Client, kept: dict[str, bytes]) -> None:
-    for key, content in kept.items():
-        assert client.get(key).body == content, key
 
 
 @pytest.mark.parametrize(
@@ -61,11 +55,11 @@ def test_s04_one_failed_sync_poisons_its_drive_and_the_others_go_on(
     # The device works again, but what it holds is not known: it is not asked until a restart.
     kept |= _put_many(client, "later", size, 5)
     assert client.drive_states() == ["ok", "poisoned", "ok", "ok"]
-    _check(client, kept)
+    check_all(client, kept)
     node.kill()
     node.start()
     assert client.drive_states() == ["ok"] * 4
-    _check(client, kept)
+    check_all(client, kept)
 
 
 def test_s04_without_a_write_quorum_nothing_is_acknowledged(
@@ -77,13 +71,13 @@ def test_s04_without_a_write_quorum_nothing_is_acknowledged(
     refused: list[Answer] = [client.put(f"/box/lost{n}", b"never") for n in range(4)]
     assert {answer.status for answer in refused} <= {500, 503}
     assert client.drive_states() == ["poisoned", "poisoned", "ok", "ok"]
-    _check(client, kept)
+    check_all(client, kept)
     node.kill()
     shim.heal(0)
     shim.heal(1)
     node.start()
     assert client.drive_states() == ["ok"] * 4
-    _check(client, kept)
+    check_all(client, kept)
     # A write that was refused with 5xx may have happened, whole, or not at all.
     for number in range(4):
         found = client.get(f"/box/lost{number}")
@@ -95,7 +89,7 @@ def test_s04_a_device_that_cannot_be_read_is_replaced_by_its_peers(
 ) -> None:
     kept = _put_many(client, "file", 2_000_000, 4)
     shim.fail("/d3/shards/", On.READ)
-    _check(client, kept)
+    check_all(client, kept)
     assert shim.heal() > 0
 
 
@@ -106,7 +100,7 @@ def test_s07_one_full_drive_does_not_stop_writes(
     shim.fail("/d4/staging/", On.WRITE | On.CREATE, error=errno.ENOSPC)
     kept |= _put_many(client, "after", 2_000_000, 4)
     assert shim.heal() > 0
-    _check(client, kept)
+    check_all(client, kept)
     assert client.drive_states() == ["ok"] * 4
 
 
@@ -118,12 +112,12 @@ def test_s07_a_database_without_room_recovers_without_a_restart(
         shim.fail(f"/d{slot + 1}/metadata/db/", On.WRITE, error=errno.ENOSPC, slot=slot)
     for number in range(3):
         assert client.put(f"/box/full{number}", b"x" * 4096).status in (500, 503, 507)
-    _check(client, kept)
+    check_all(client, kept)
     for slot in range(4):
         assert shim.heal(slot) > 0
     wait_until(lambda: client.put("/box/probe", b"room again").status == 200, 20.0)
     kept |= _put_many(client, "after", 4096, 5)
-    _check(client, kept)
+    check_all(client, kept)
     node.kill()
     node.start()
-    _check(client, kept)
+    check_all(client, kept)

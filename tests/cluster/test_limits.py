@@ -10,6 +10,7 @@ import pytest
 
 from cluster.harness.history import make_content
 from cluster.harness.small_drives import node_on_tmpfs
+from cluster.harness.kept import check_all
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import Answer, S3Client, Unanswered
 
@@ -53,8 +54,7 @@ def test_s08_without_descriptors_load_is_shed_and_nothing_is_damaged(tmp_path: P
                 connection.close()
         wait_until(lambda: client.put("/box/after", b"room again").status == 200, 20.0)
         assert node.is_running
-        for key, content in kept.items():
-            assert client.get(key).body == content
+        check_all(client, kept)
         assert client.drive_states() == ["ok"] * 4, client.drive_views()
         assert node.stop() == 0, node.errors
 
@@ -85,8 +85,7 @@ def test_s08_without_inodes_writes_are_refused_and_deletes_make_room(
         for number in range(4):
             refused = client.put(f"/box/refused{number}", bytes(1_200_000))
             assert refused.status in (503, 507), refused.body
-        for key, content in kept.items():
-            assert client.get(key).body == content
+        check_all(client, kept)
         gone = sorted(kept)[:5]
         for key in gone:
             assert client.delete(key).status == 204
@@ -95,8 +94,7 @@ def test_s08_without_inodes_writes_are_refused_and_deletes_make_room(
             for path in drive.glob("taken/*"):
                 path.unlink()
         wait_until(lambda: client.put("/box/after", bytes(1_200_000)).status == 200, 20.0)
-        for key, content in kept.items():
-            assert client.get(key).body == content
+        check_all(client, kept)
         assert client.drive_states() == ["ok"] * 4, client.drive_views()
         assert node.stop() == 0, node.errors
 

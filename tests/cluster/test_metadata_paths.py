@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.harness.kept import check_all, put_all
 from cluster.node_process import NodeProcess, StartFailed, wait_until
 from cluster.s3_client import S3Client
 
@@ -33,9 +34,8 @@ def node(tmp_path: Path, metadata: list[Path]) -> Iterator[NodeProcess]:
 
 def _fill(client: S3Client) -> dict[str, bytes]:
     sizes = [2_000_000, 2_000_000, 900, 900, 900]
-    kept = {f"k{number}": bytes([number]) * size for number, size in enumerate(sizes)}
-    for key, content in kept.items():
-        assert client.put(f"/box/{key}", content).status == 200
+    kept = {f"/box/k{number}": bytes([number]) * size for number, size in enumerate(sizes)}
+    put_all(client, kept)
     return kept
 
 
@@ -57,8 +57,7 @@ def test_a_replaced_device_is_rebuilt_though_its_database_is_left(
         node.kill()
         shutil.rmtree(node.drives[1])
         node.start()
-        for key, content in kept.items():
-            assert client.get(f"/box/{key}").body == content
+        check_all(client, kept)
         wait_until(lambda: client.drive_states() == ["ok"] * 4, 30.0)
     shards = node.drives[1] / "shards"
     wait_until(lambda: sum(one.is_file() for one in shards.rglob("*")) == 2, 30.0)
@@ -69,8 +68,7 @@ def test_a_replaced_device_is_rebuilt_though_its_database_is_left(
     shutil.rmtree(node.drives[0])
     shutil.rmtree(metadata[0])
     node.start()
-    for key, content in kept.items():
-        assert client.get(f"/box/{key}").body == content
+    check_all(client, kept)
 
 
 def test_a_start_without_its_metadata_paths_changes_nothing(
@@ -88,7 +86,7 @@ def test_a_start_without_its_metadata_paths_changes_nothing(
     node.options = _name(metadata)
     node.start()
     assert client.drive_states() == ["ok"] * 4
-    assert client.get("/box/k0").body == kept["k0"]
+    assert client.get("/box/k0").body == kept["/box/k0"]
 
 
 def test_a_mixed_up_order_touches_no_database(
@@ -100,7 +98,7 @@ def test_a_mixed_up_order_touches_no_database(
     node.options = _name([metadata[1], metadata[0], *metadata[2:]])
     node.start()
     assert client.drive_states().count("missing") == 2
-    assert client.get("/box/k0").body == kept["k0"]
+    assert client.get("/box/k0").body == kept["/box/k0"]
     assert not list(node.home.rglob("*.damaged"))
     assert node.stop() == 0
     node.options = _name(metadata)
@@ -125,7 +123,7 @@ def test_a_database_that_comes_back_after_its_drive_did_without_it_does_not_vote
     (view,) = (one for one in client.drive_views() if one["state"] == "missing")
     assert "another drive's" in view["reason"]
     assert client.get("/box/k0").body == b"written meanwhile"
-    assert client.get("/box/k1").body == kept["k1"]
+    assert client.get("/box/k1").body == kept["/box/k1"]
     # The path that was used last is still right.
     assert node.stop() == 0
     node.options = _name(away)

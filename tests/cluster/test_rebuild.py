@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.harness.history import make_content
+from cluster.harness.kept import check_all, put_all
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import S3Client
 
@@ -19,15 +20,12 @@ _SIZES = (100, 60_000, 1_200_000)
 
 def _fill(client: S3Client, count: int) -> dict[str, bytes]:
     kept = {f"/box/k{n:03}": make_content(f"k{n}", _SIZES[n % 3]) for n in range(count)}
-    for key, content in kept.items():
-        answer = client.put(key, content)
-        assert answer.status == 200, answer.body
+    put_all(client, kept)
     return kept
 
 
 def _check(client: S3Client, kept: dict[str, bytes]) -> None:
-    for key, content in kept.items():
-        assert client.get(key).body == content, key
+    check_all(client, kept)
     assert [f"/box/{key}" for key in client.list_keys("box", page=11)] == sorted(kept)
 
 
