@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cluster.harness.history import make_content
-from cluster.harness.small_drives import node_on_tmpfs
 from cluster.harness.kept import check_all
+from cluster.harness.small_drives import node_on_tmpfs
 from cluster.node_process import NodeProcess, wait_until
 from cluster.s3_client import Answer, S3Client, Unanswered
 
