@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,7 +18,11 @@ _LISTENS = "0A"
 
 def _ports_of(pid: int) -> set[int]:
     """Return the ports a process listens on, TCP over IPv4 and IPv6."""
-    held = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    held = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        # A listening socket stays; whatever else the node closes meanwhile is not looked for.
+        with contextlib.suppress(FileNotFoundError):
+            held.add(os.readlink(link))
     ports = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text("ascii").splitlines()[1:]:
