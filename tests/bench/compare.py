@@ -8,6 +8,7 @@ Run as `python tests/bench/compare.py --help`, or as `make bench`.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import sys
@@ -146,7 +147,8 @@ def describe_run(
     settings: argparse.Namespace, results: Results, *, durability: tuple[str, str]
 ) -> list[str]:
     """Return what a reader needs to judge and repeat the run, as sentences."""
-    arguments = shlex.join(sys.argv[1:])
+    # Where the tools and drives lie says nothing to whoever repeats it elsewhere.
+    arguments = shlex.join(Path(one).name if os.path.isabs(one) else one for one in sys.argv[1:])
     date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     return [
         f"{date}: {describe_machine(settings.folder)}.",

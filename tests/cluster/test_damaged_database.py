@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from atoll.core.formats.sequence_mark import decode_mark
 from cluster.harness.history import make_content
 from cluster.harness.kept import check_all, put_all
 from cluster.node_process import NodeProcess, wait_until
@@ -84,7 +85,7 @@ def test_s05_s06_a_drive_with_a_damaged_database_does_not_vote_until_rebuilt(
     node.start()
     kept["/box/last"] = b"after the restart"
     put_all(client, {"/box/last": kept["/box/last"]})
-    _wait_for_mark(node.drives[1])
+    _wait_for_mark(client, kept, node.drives[1])
     node.kill()
     damage(node.drives[1])
     node.start()
@@ -105,11 +106,17 @@ def test_s05_s06_a_drive_with_a_damaged_database_does_not_vote_until_rebuilt(
     _check(client, kept)
 
 
-def _wait_for_mark(drive: Path) -> None:
-    import time
+def _wait_for_mark(client: S3Client, kept: dict[str, bytes], drive: Path) -> None:
+    """Wait until the drive's mark vouches for all that is kept."""
 
-    time.sleep(1.3)
-    assert (drive / "metadata" / "sequence").exists()
+    def mark() -> int:
+        return decode_mark((drive / "metadata" / "sequence").read_bytes())
+
+    before = mark()
+    # Whatever mark is written behind this reaches past everything that was acknowledged before.
+    kept["/box/marked"] = b"one more"
+    put_all(client, {"/box/marked": kept["/box/marked"]})
+    wait_until(lambda: mark() > before, 15.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
